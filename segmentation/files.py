@@ -1,0 +1,37 @@
+"""Files that appear under their final name only when they are complete."""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+from segmentation import SegmentationError
+
+
+@contextmanager
+def complete_file(path):
+    """A temporary path beside `path` to write to, renamed to `path` when the block ends without an error.
+
+    The suffix stays the same, for writers that go by it; the folder is made. When the block raises,
+    the temporary file is removed and whatever stood at `path` still stands there.
+
+        with complete_file("output/photo.png") as temporary:
+            temporary.write_bytes(data)
+
+    Raises SegmentationError where the folder or the file cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise SegmentationError(f"cannot write {path}: {reason(error)}") from error
+
+
+def reason(error):
+    """What the operating system says of a failure, without the path and the number."""
+    return error.strerror or str(error)

@@ -1,0 +1,96 @@
+"""The network's text graph as text in, text out: change a value, cut out a part.
+
+cv2.dnn builds a frozen TensorFlow graph from two files: the weights (.pb) and a text graph (.pbtxt)
+that names every layer, its inputs and its settings. readNetFromTensorflow takes both as buffers, so
+what the text graph fixes - the 0.3 below which detections are dropped, the 100 proposals, which layers
+exist at all - can be changed in memory, the files on disk left as they are.
+
+    text = set_value(text, "detection_out", "keep_top_k", 30)
+    mask_head = cut(text, ["detection_masks"], {"detection_out_final": (1, 1, -1, 7)})
+"""
+
+import re
+
+from segmentation import SegmentationError
+
+# A text graph is a sequence of `node {` ... `}` blocks whose closing brace stands in column 0: the form in
+# which protobuf prints every text graph, OpenCV's own among them.
+NODE = re.compile(r"^node \{\n.*?^\}\n?", re.S | re.M)
+FIELD = {"name": re.compile(r'^  name: "([^"]+)"', re.M), "input": re.compile(r'^  input: "([^"]+)"', re.M)}
+
+
+def split_nodes(text):
+    """The text of each node by its name, in file order (an input stands before what reads it).
+
+    Raises SegmentationError where there is no node at all or one without a name.
+    """
+    nodes = {}
+    for node in NODE.findall(text):
+        name = FIELD["name"].search(node)
+        if name is None:
+            raise SegmentationError(f"the text graph has a node without a name: {node[:60]!r}")
+        nodes[name.group(1)] = node
+    if not nodes:
+        raise SegmentationError("the text graph holds no nodes")
+    return nodes
+
+
+def inputs(node):
+    """The names a node reads, in order, without control inputs (`^name`: order of execution, no data)."""
+    return [name for name in FIELD["input"].findall(node) if not name.startswith("^")]
+
+
+def set_value(text, name, key, value):
+    """The text graph with attribute `key` of node `name` set to the number `value`.
+
+    Raises SegmentationError where the graph has no such node, or the node no such attribute.
+    """
+    node = split_nodes(text).get(name)
+    if node is None:
+        raise SegmentationError(f"the text graph has no node {name}")
+    attribute = re.compile(rf'(key: "{re.escape(key)}"\s+value \{{\s+[if]: )[-+.\deE]+')
+    changed, count = attribute.subn(lambda match: f"{match.group(1)}{value}", node)
+    if count != 1:
+        raise SegmentationError(f"the text graph's node {name} has no number {key}")
+    return text.replace(node, changed)
+
+
+def cut(text, outputs, placeholders=None):
+    """The part of the text graph that computes `outputs`, as a text graph of its own.
+
+    `placeholders` maps the names of nodes to their shapes (-1 for any size): the part reads these as
+    float32 inputs and needs nothing that stands before them.
+
+    Raises SegmentationError where an output or a placeholder is no node of the graph.
+    """
+    nodes, placeholders = split_nodes(text), placeholders or {}
+    for name in [*outputs, *placeholders]:
+        if name not in nodes:
+            raise SegmentationError(f"the text graph has no node {name}")
+    wanted, pending = set(), list(outputs)
+    while pending:
+        name = pending.pop()
+        # A name that is no node is a constant of the weights file.
+        if name in nodes and name not in wanted:
+            wanted.add(name)
+            pending += [] if name in placeholders else inputs(nodes[name])
+    return "".join(placeholder(name, placeholders[name]) if name in placeholders else node
+                   for name, node in nodes.items() if name in wanted)
+
+
+def placeholder(name, shape):
+    """A float32 input node.
+
+    >>> print(placeholder("x", (1, -1)))
+    node {
+      name: "x"
+      op: "Placeholder"
+      attr { key: "dtype" value { type: DT_FLOAT } }
+      attr { key: "shape" value { shape { dim { size: 1 } dim { size: -1 } } } }
+    }
+    <BLANKLINE>
+    """
+    dims = " ".join(f"dim {{ size: {size} }}" for size in shape)
+    return (f'node {{\n  name: "{name}"\n  op: "Placeholder"\n'
+            '  attr { key: "dtype" value { type: DT_FLOAT } }\n'
+            f'  attr {{ key: "shape" value {{ shape {{ {dims} }} }} }}\n}}\n')

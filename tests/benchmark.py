@@ -1,0 +1,81 @@
+"""How fast the network runs: the 2018 tutorial's way against this project's, in one interleaved run.
+
+    python tests/benchmark.py --weights mask-rcnn-coco/frozen_inference_graph.pb --image photo.jpg
+
+Both see the same blob at the same size on the same weights. The tutorial's way is one cv2.dnn network asked
+for both outputs, its mask head on all 100 rows; ours is MaskRCNN.forward. A round runs each once, so that
+other work on the machine slows both alike; medians are compared, and the quartiles say how much they spread.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from segmentation.network import BOXES, MASKS, MaskRCNN, parse_size
+from segmentation.photos import read_photo
+from segmentation.weights import MODEL_FOLDER, find_model
+
+SIZES = ("512x512", "800x800", "1280x720", "1920x1080")
+
+
+def tutorial_net(files):
+    """The network as the tutorial loads it (OpenCV 5 has to be told the outputs)."""
+    options = {"extraOutputs": [BOXES, MASKS]} if hasattr(cv2.dnn, "ENGINE_CLASSIC") else {}
+    return cv2.dnn.readNetFromTensorflow(str(files.weights), str(files.text_graph), **options)
+
+
+def tutorial_forward(net, image):
+    """What the tutorial times: both outputs for all rows."""
+    net.setInput(cv2.dnn.blobFromImage(image, swapRB=True, crop=False))
+    return net.forward([BOXES, MASKS])
+
+
+def seconds(work):
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def compare(files, weights, image, confidence, rounds):
+    """Print the medians, their ratio and the largest differences at one size; a fresh pair of networks each."""
+    ours = MaskRCNN.load(MODEL_FOLDER, weights, size="raw", confidence=confidence)
+    single = tutorial_net(files)
+    times = []
+    for _ in range(rounds + 1):
+        old, (all_boxes, all_masks) = seconds(lambda: tutorial_forward(single, image))
+        new, (boxes, masks) = seconds(lambda: ours.forward(image))
+        times.append((old, new))
+    keep = np.flatnonzero(all_boxes[0, 0, :, 2] > confidence)
+    box_difference = np.abs(all_boxes[:, :, keep] - boxes).max(initial=0)
+    mask_difference = np.abs(all_masks[keep] - masks).max(initial=0)
+    times = np.array(times[1:])  # the first round allocates memory
+    (old, new), spread = np.median(times, axis=0), np.percentile(times, (25, 75), axis=0)
+    print(f"{image.shape[1]:4}x{image.shape[0]:<4}  {old:6.3f} ({spread[0, 0]:.3f}-{spread[1, 0]:.3f})"
+          f"  {new:6.3f} ({spread[0, 1]:.3f}-{spread[1, 1]:.3f})  {old / new:5.2f}  {len(keep):3}"
+          f"  {box_difference:.0e}  {mask_difference:.0e}", flush=True)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", help="frozen graph (default: the official one, fetched if missing)")
+    parser.add_argument("--image", required=True, help="photo, resized to each size")
+    parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WxH")
+    parser.add_argument("--rounds", type=int, default=9, help="timed rounds at each size (default: %(default)s)")
+    parser.add_argument("--confidence", type=float, default=0.5, help="(default: %(default)s)")
+    args = parser.parse_args(argv)
+    files, photo = find_model(MODEL_FOLDER, args.weights), read_photo(args.image)
+    print(f"OpenCV {cv2.__version__}, {cv2.getNumThreads()} threads, {args.rounds} rounds: median seconds (quartiles)")
+    print("size       tutorial              this project          ratio    N  boxes  masks differ by at most")
+    for size in args.sizes:
+        compare(files, args.weights, cv2.resize(photo, parse_size(size)), args.confidence, args.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

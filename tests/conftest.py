@@ -1,0 +1,64 @@
+"""What the tests share: the tiny network, the reference data, and no way out to the network."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_graph import frozen_graph, tiny_consts
+
+from segmentation.network import MaskRCNN
+from segmentation.weights import COLORS, LABELS, TEXT_GRAPH
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL_FOLDER = ROOT / "mask-rcnn-coco"
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Any connection that a test opens is an error."""
+    def refuse(*args, **options):
+        raise OSError("no network in tests")
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="session")
+def tiny_pb(tmp_path_factory):
+    """The path of a frozen graph of the real network with eight channels a layer."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.pb"
+    path.write_bytes(frozen_graph(tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())))
+    return path
+
+
+@pytest.fixture
+def model_folder(tmp_path):
+    """A copy of the model folder's three texts, to be broken."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in (LABELS, COLORS, TEXT_GRAPH):
+        shutil.copy(MODEL_FOLDER / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_net(tiny_pb):
+    """The tiny network, loaded once, on small inputs."""
+    return MaskRCNN.load(MODEL_FOLDER, tiny_pb, size=(160, 128))
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """A picture with something to find for random weights: BGR uint8 (120, 160, 3)."""
+    return np.random.default_rng(3).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """The folder of OpenCV's reference data, which lies beside the checkout on some machines."""
+    folder = SHARED / "reference"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data at {folder}")
+    return folder

@@ -1,0 +1,169 @@
+"""The photo command line, end to end on the tiny network, in-process."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+from conftest import MODEL_FOLDER, ROOT
+
+import mask_rcnn
+from segmentation.draw import TILE
+
+
+@pytest.fixture
+def photo(tmp_path, noise):
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), noise)
+    return path
+
+
+@pytest.fixture
+def run(tiny_pb, tmp_path, monkeypatch):
+    """Run the script on the tiny network without a display; its exit code."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+    def run(*args):
+        return mask_rcnn.main(["--weights", str(tiny_pb), "--size", "160x128", "-o", str(tmp_path / "out"),
+                               *map(str, args)])
+    return run
+
+
+def test_a_photo_is_segmented_and_all_that_the_tutorial_prints_is_printed(run, photo, tmp_path, capsys):
+    assert run("-i", photo) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == "[INFO] loading Mask R-CNN from disk..."
+    assert re.fullmatch(r"\[INFO\] running on OpenCV [\d.]+, cpu \(\d+ threads\)", lines[1])
+    assert lines[2] == f"[INFO] {photo}: 160x120 pixels"
+    assert re.fullmatch(r"\[INFO\] Mask R-CNN took \d+\.\d{6} seconds", lines[3])
+    count = int(re.fullmatch(r"\[INFO\] boxes shape: \(1, 1, (\d+), 7\)", lines[4]).group(1))
+    assert lines[5] == f"[INFO] masks shape: ({count}, 90, 15, 15)"
+    objects = lines[6:-1]
+    assert len(objects) == count >= 3
+    pattern = r"\[INFO\] (person|car): (0\.\d{4}), box \(\d+, \d+, \d+, \d+\), mask \d+ pixels"
+    assert all(re.fullmatch(pattern, line) for line in objects)
+    assert lines[-1] == f"[INFO] saved {tmp_path / 'out' / 'photo_segmented.png'}"
+    annotated = cv2.imread(str(tmp_path / "out" / "photo_segmented.png"))
+    assert annotated.shape == (120, 160, 3) and (annotated != cv2.imread(str(photo))).mean() > 0.05
+
+
+def test_runs_repeat_and_the_seed_decides_the_colours(run, photo, tmp_path):
+    results = []
+    for seed in (1, 1, 2):
+        assert run("-i", photo, "--seed", seed) == 0
+        results.append((tmp_path / "out" / "photo_segmented.png").read_bytes())
+    assert results[0] == results[1] != results[2]
+
+
+@pytest.mark.parametrize("flag", [["-v"], ["-v", "1"], ["--visualize", "1"]])
+def test_visualize_saves_a_panel_of_every_object(run, photo, tmp_path, capsys, flag):
+    assert run("-i", photo, *flag) == 0
+    count = int(re.search(r"boxes shape: \(1, 1, (\d+), 7\)", capsys.readouterr().out).group(1))
+    panel = cv2.imread(str(tmp_path / "out" / "photo_segmented_steps.png"))
+    assert panel.shape == (count * TILE, 3 * TILE, 3)
+
+
+@pytest.mark.parametrize("flag", [[], ["-v", "0"]])
+def test_without_visualize_there_is_no_panel(run, photo, tmp_path, flag):
+    assert run("-i", photo, *flag) == 0
+    assert os.listdir(tmp_path / "out") == ["photo_segmented.png"]
+
+
+def test_nothing_found_still_saves_the_photo(run, photo, tmp_path, noise):
+    assert run("-i", photo, "-c", "1", "-v") == 0
+    assert np.array_equal(cv2.imread(str(tmp_path / "out" / "photo_segmented.png")), noise)
+
+
+def test_bad_photos_are_named_and_the_others_done(run, photo, tmp_path, capsys):
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "cut.png").write_bytes(photo.read_bytes()[:300])
+    (tmp_path / "zzz.txt").write_bytes(b"no photo")
+    assert run("-i", tmp_path, tmp_path / "missing.jpg", tmp_path / "zzz.txt") == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 4 and all(line.startswith("[ERROR] cannot read ") for line in errors)
+    assert [name for name in ("cut", "empty", "missing", "zzz") if any(name in line for line in errors)] == [
+        "cut", "empty", "missing", "zzz"]
+    assert os.listdir(tmp_path / "out") == ["photo_segmented.png"]
+
+
+def test_photos_of_every_shape_go_through(run, tmp_path, capsys):
+    for name, shape in (("grey", (50, 60)), ("alpha", (40, 50, 4)), ("tiny", (1, 1)), ("thin", (1, 400, 3))):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.full(shape, 90, np.uint8))
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((30, 40), 40000, np.uint16))
+    assert run("-i", tmp_path, "-v") == 0, capsys.readouterr().err
+    assert len([name for name in os.listdir(tmp_path / "out") if "steps" not in name]) == 5
+
+
+def test_other_shapes_of_input_work(run, photo):
+    for size in ("raw", "keep", "100x90"):
+        assert run("-i", photo, "--size", size, "--proposals", "10", "--interpolation", "cubic") == 0
+
+
+@pytest.mark.parametrize("args, said", [
+    ([], "required: -i/--image"), (["-i"], "expected at least one"), (["-i", "x", "-c", "1.5"], "from 0 to 1"),
+    (["-i", "x", "-c", "nan"], "must be a number from 0 to 1, got 'nan'"), (["-i", "x", "-t", "-1"], "from 0 to 1"),
+    (["-i", "x", "--proposals", "9"], "whole number from 10 to 300, got '9'"),
+    (["-i", "x", "--proposals", "20.5"], "whole number"), (["-i", "x", "--size", "12"], "WIDTHxHEIGHT"),
+    (["-i", "x", "--interpolation", "best"], "invalid choice"), (["-i", "x", "--device", "tpu"], "invalid choice"),
+    (["-i", "x", "-v", "2"], "invalid choice"), (["-i", "x", "--seed", "a"], "invalid int")])
+def test_usage_errors_end_with_2(args, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        mask_rcnn.main(args)
+    assert caught.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_a_bad_model_is_one_line_and_exit_1(photo, tmp_path, capsys):
+    assert mask_rcnn.main(["-i", str(photo), "-m", str(tmp_path / "nowhere")]) == 1
+    assert re.fullmatch(r"\[ERROR\] there is no model folder .*nowhere.*\n", capsys.readouterr().err)
+
+
+def test_no_network_and_no_weights_is_one_line_and_exit_1(photo, model_folder, capsys):
+    assert mask_rcnn.main(["-i", str(photo), "-m", str(model_folder)]) == 1
+    notice, error = capsys.readouterr().err.splitlines()
+    assert notice.startswith("Downloading data from")
+    assert error.startswith("[ERROR] the weights are missing and could not be fetched")
+
+
+def test_an_output_that_is_a_file_is_one_line_a_photo(run, photo, tmp_path, capsys):
+    (tmp_path / "file").write_bytes(b"")
+    assert run("-i", photo, "-o", tmp_path / "file") == 1
+    assert re.fullmatch(r"\[ERROR\] cannot write .*\n", capsys.readouterr().err)
+
+
+def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tiny_pb, tmp_path, noise):
+    for number in range(300):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), noise)
+    script = subprocess.Popen(
+        [sys.executable, ROOT / "mask_rcnn.py", "-i", tmp_path, "-m", MODEL_FOLDER, "--weights", tiny_pb, "-o",
+         tmp_path / "out", "--no-show"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob("*.png")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    script.send_signal(signal.SIGINT)
+    _, err = script.communicate(timeout=60)
+    assert script.returncode == 130 and err == "[INFO] interrupted; what was finished is kept\n"
+    names = os.listdir(tmp_path / "out")
+    assert 0 < len(names) < 300
+    assert all(cv2.imread(str(tmp_path / "out" / name)).shape == noise.shape for name in names)
+
+
+def test_a_pipe_that_closes_early_is_no_traceback(tiny_pb, photo, tmp_path):
+    command = f"{sys.executable} {ROOT / 'mask_rcnn.py'} -i {photo} {photo} --weights {tiny_pb} -o {tmp_path}/out"
+    done = subprocess.run(["bash", "-c", f"{command} --no-show | head -n 1"], capture_output=True, text=True,
+                          timeout=60, check=True)
+    assert done.stdout == "[INFO] loading Mask R-CNN from disk...\n" and "Traceback" not in done.stderr
+    assert (tmp_path / "out" / "photo_segmented.png").exists()
+
+
+def test_help_fetches_nothing_and_imports_do_nothing(capsys):
+    with pytest.raises(SystemExit) as caught:
+        mask_rcnn.main(["--help"])
+    assert caught.value.code == 0 and "--mask-rcnn" in capsys.readouterr().out

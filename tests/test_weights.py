@@ -1,0 +1,158 @@
+"""Where weights come from: folders, archives and the download, all of it without a network."""
+
+import hashlib
+import http.server
+import io
+import re
+import socket
+import tarfile
+import threading
+
+import pytest
+
+from segmentation import SegmentationError, weights
+from segmentation.weights import ARCHIVE, MODEL, MODEL_FOLDER, WEIGHTS, find_model
+
+GRAPH = b"the official weights, as far as this test goes"
+
+
+def archive_of(members):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(f"{MODEL}/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return data.getvalue()
+
+
+@pytest.fixture
+def archive(monkeypatch):
+    """The bytes of a small archive whose hashes pass for the official ones."""
+    data = archive_of({WEIGHTS: GRAPH, "pipeline.config": b"model {}"})
+    monkeypatch.setattr(weights, "ARCHIVE_SHA256", hashlib.sha256(data).hexdigest())
+    monkeypatch.setattr(weights, "WEIGHTS_SHA1", hashlib.sha1(GRAPH).hexdigest())
+    return data
+
+
+@pytest.fixture
+def server(archive, monkeypatch):
+    """A server on this machine that stands for the official one; it counts requests in `served`."""
+    monkeypatch.undo()
+    monkeypatch.setattr(weights, "ARCHIVE_SHA256", hashlib.sha256(archive).hexdigest())
+    monkeypatch.setattr(weights, "WEIGHTS_SHA1", hashlib.sha1(GRAPH).hexdigest())
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        answer, served = archive, 0
+
+        def do_GET(self):
+            Handler.served += 1
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(self.answer)))
+            self.end_headers()
+            self.wfile.write(self.answer)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        monkeypatch.setattr(weights, "ARCHIVE_URL", f"http://127.0.0.1:{httpd.server_port}/{ARCHIVE}")
+        yield Handler
+        httpd.shutdown()
+
+
+def test_missing_weights_are_fetched_once_and_nothing_else_stays(model_folder, server, capfd):
+    files = find_model(model_folder)
+    assert files.weights == model_folder / WEIGHTS and files.weights.read_bytes() == GRAPH
+    assert find_model(model_folder) == files and server.served == 1
+    assert len(list(model_folder.iterdir())) == 4
+    assert "100%" in capfd.readouterr().err  # the progress bar
+
+
+def test_a_download_of_the_wrong_hash_is_not_kept(model_folder, server):
+    server.answer = b"<html>sign in to the hotel network</html>"
+    with pytest.raises(SegmentationError, match="could not be fetched"):
+        find_model(model_folder)
+    assert len(list(model_folder.iterdir())) == 3
+
+
+def test_without_a_network_one_error_says_all_that_is_needed(model_folder):
+    with pytest.raises(SegmentationError) as caught:
+        find_model(model_folder)
+    text = str(caught.value)
+    assert weights.ARCHIVE_URL in text and str(model_folder) in text and WEIGHTS in text
+    assert weights.ARCHIVE_SHA256 in text and weights.WEIGHTS_SHA1 in text
+    assert "no network in tests" in text and "\n" not in text and len(list(model_folder.iterdir())) == 3
+
+
+def test_an_archive_placed_by_hand_is_used_and_kept(model_folder, archive):
+    (model_folder / ARCHIVE).write_bytes(archive)
+    assert find_model(model_folder).weights.read_bytes() == GRAPH
+    assert (model_folder / ARCHIVE).exists()
+
+
+def test_an_archive_can_be_named(model_folder, archive, tmp_path):
+    (tmp_path / "mine.tar.gz").write_bytes(archive)
+    assert find_model(model_folder, tmp_path / "mine.tar.gz").weights == model_folder / WEIGHTS
+
+
+@pytest.mark.parametrize("place", [WEIGHTS, f"{MODEL}/{WEIGHTS}"])
+def test_an_unpacked_folder_serves_as_model_folder_and_as_weights(archive, tmp_path, model_folder, place):
+    official = tmp_path / "official"
+    (official / place).parent.mkdir(parents=True)
+    (official / place).write_bytes(GRAPH)
+    files = find_model(official)
+    assert files.weights == official / place and files.labels.parent == MODEL_FOLDER
+    assert find_model(model_folder, official).weights == official / place
+
+
+def test_a_file_of_the_wrong_hash_is_refused_and_kept(model_folder, archive):
+    (model_folder / WEIGHTS).write_bytes(b"cut off")
+    found = hashlib.sha1(b"cut off").hexdigest()
+    with pytest.raises(SegmentationError, match=f"7 bytes, sha1 {found}.*not used.*--weights"):
+        find_model(model_folder)
+    assert (model_folder / WEIGHTS).read_bytes() == b"cut off"
+
+
+@pytest.mark.parametrize("where", ["named", "in the folder"])
+def test_an_archive_of_the_wrong_hash_is_refused_and_kept(model_folder, tmp_path, where):
+    path = (model_folder if where == "in the folder" else tmp_path) / ARCHIVE
+    path.write_bytes(archive_of({WEIGHTS: GRAPH}))
+    with pytest.raises(SegmentationError, match=re.escape(ARCHIVE) + " is not the official file.*download it again"):
+        find_model(model_folder, path if where == "named" else None)
+    assert path.exists() and not (model_folder / WEIGHTS).exists()
+
+
+def test_an_archive_without_the_weights_says_so(model_folder, tmp_path, monkeypatch):
+    data = archive_of({"saved_model.pb": b"x"})
+    (tmp_path / ARCHIVE).write_bytes(data)
+    monkeypatch.setattr(weights, "ARCHIVE_SHA256", hashlib.sha256(data).hexdigest())
+    with pytest.raises(SegmentationError, match=f"cannot unpack .*{WEIGHTS}"):
+        find_model(model_folder, tmp_path / ARCHIVE)
+    assert len(list(model_folder.iterdir())) == 3
+
+
+def test_a_folder_that_cannot_be_written_is_one_error(model_folder, archive, tmp_path, monkeypatch):
+    (tmp_path / ARCHIVE).write_bytes(archive)
+
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(weights, "copyfileobj", full)
+    with pytest.raises(SegmentationError, match=f"cannot write .*{WEIGHTS}: No space left on device"):
+        find_model(model_folder, tmp_path / ARCHIVE)
+    assert len(list(model_folder.iterdir())) == 3
+
+
+@pytest.mark.parametrize("folder, named, said", [
+    ("nowhere", None, "there is no model folder"), ("empty", None, "holds no model"),
+    ("model", "nowhere.pb", "there are no weights"), ("model", "empty", f"holds no {WEIGHTS}")])
+def test_wrong_paths_are_named(model_folder, tmp_path, folder, named, said):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SegmentationError, match=said):
+        find_model(tmp_path / folder, named and tmp_path / named)
+
+
+def test_the_network_is_shut_in_tests():
+    with pytest.raises(OSError, match="no network in tests"):
+        socket.create_connection(("127.0.0.1", 9))
