@@ -19,7 +19,7 @@ from segmentation.photos import find_photos, name_outputs, read_photo, write_pic
 from segmentation.windows import display_answers, show
 
 
-def parse_args(argv):
+def make_parser():
     parser = argparse.ArgumentParser(description="Segment the objects in photos with Mask R-CNN.")
     parser.add_argument("-i", "--image", nargs="+", required=True, metavar="PATH",
                         help="photos, or folders of photos")
@@ -32,7 +32,7 @@ def parse_args(argv):
     add_mask_options(parser).add_argument(
         "--seed", type=int, default=42, metavar="N",
         help="decides which object gets which colour (default: %(default)s)")
-    return parser.parse_args(argv)
+    return parser
 
 
 def segment_photos(args):
@@ -92,7 +92,7 @@ def show_result(image, found, annotated, visualize, paste):
 
 
 def main(argv=None):
-    return run(segment_photos, parse_args(argv))
+    return run(segment_photos, make_parser().parse_args(argv))
 
 
 if __name__ == "__main__":

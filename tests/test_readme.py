@@ -1,0 +1,40 @@
+"""README against the scripts: its commands parse, and it names every option with its default."""
+
+import argparse
+import re
+import shlex
+
+import pytest
+from conftest import ROOT
+
+import mask_rcnn
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARSERS = {"mask_rcnn.py": mask_rcnn.make_parser}
+COMMANDS = re.findall(r"python3? (\w+\.py)( .*)?$", README, re.M)
+
+
+def test_readme_has_commands():
+    assert "mask_rcnn.py" in dict(COMMANDS)
+
+
+@pytest.mark.parametrize("script, args", COMMANDS)
+def test_every_command_parses(script, args):
+    PARSERS[script]().parse_args(shlex.split(args))
+
+
+@pytest.mark.parametrize("script", PARSERS)
+def test_every_option_is_in_readme_with_its_default_and_no_other_is(script):
+    rows = {re.search(r"--[\w-]+", row).group(): row for row in re.findall(r"^\| `.*--.*\|$", README, re.M)}
+    options = {max(action.option_strings, key=len): action for action in PARSERS[script]()._actions
+               if not isinstance(action, argparse._HelpAction)}
+    assert set(rows) == set(options)
+    for name, action in options.items():
+        assert all(f"`{option}" in rows[name] for option in action.option_strings), name
+        if action.default not in (None, False, 0) and name != "--mask-rcnn":
+            assert str(action.default) in rows[name], name
+
+
+def test_the_command_for_tests_is_the_one_that_ci_runs():
+    assert re.search(r"^    python3 -m venv .*python -m pytest", README, re.M)
+    assert "grep -m 1 'python -m pytest' README.md" in (ROOT / ".ci/run").read_text()
