@@ -73,7 +73,7 @@ def blend(roi, mask, color, opacity=OPACITY):
     [[[60, 100, 162], [100, 100, 100]]]
     """
     table = np.rint((1 - opacity) * np.arange(256)[:, None] + opacity * np.array(color)).astype(np.uint8)
-    np.copyto(roi, cv2.LUT(roi, table.reshape(1, 256, 3)), where=mask[:, :, None])
+    cv2.copyTo(cv2.LUT(roi, table.reshape(1, 256, 3)), mask.view(np.uint8), roi)
 
 
 def draw_label(image, text, box_xyxy, color, scale):

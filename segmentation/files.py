@@ -34,4 +34,4 @@ def complete_file(path):
 
 def reason(error):
     """What the operating system says of a failure, without the path and the number."""
-    return error.strerror or str(error)
+    return getattr(error, "strerror", None) or str(error)

@@ -50,7 +50,7 @@ class MaskRCNN:
 
     def __init__(self, build_box_net, mask_head, labels, colors, size, confidence, device):
         self.build_box_net, self.box_net, self.shapes = build_box_net, build_box_net(), set()
-        self.mask_head = mask_head
+        self.mask_head, self.weights = mask_head, None  # the path that they come from
         self.labels, self.colors = labels, colors  # names by class; the model folder's (B, G, R)
         self.size, self.confidence, self.device = size, confidence, device
 
@@ -86,7 +86,9 @@ class MaskRCNN:
             box_graph = cut(text_graph, [BOXES, FEATURES])
             build_box_net = partial(build, buffer, box_graph, [BOXES, FEATURES], target)
             mask_head = build(buffer, cut(text_graph, [MASKS], MASK_HEAD_INPUTS), [MASKS], target)
-            return cls(build_box_net, mask_head, labels, colors, size, confidence, device)
+            net = cls(build_box_net, mask_head, labels, colors, size, confidence, device)
+        net.weights = files.weights
+        return net
 
     def __call__(self, image):
         """The Instances in a picture, BGR uint8 (H, W, 3)."""

@@ -29,11 +29,7 @@ def show(pictures):
     Escape and q end (False); any other key, or closing one of the windows, goes on (True).
     """
     for title, picture in pictures.items():
-        scale = min(1, LARGEST[0] / picture.shape[1], LARGEST[1] / picture.shape[0])
-        if scale < 1:
-            size_wh = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-            picture = cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA)
-        cv2.imshow(title, picture)
+        cv2.imshow(title, fitted(picture))
     key = -1
     # A wait without end would hear neither Ctrl-C nor a window's closing.
     while key < 0 and all(cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) >= 1 for title in pictures):
@@ -41,3 +37,18 @@ def show(pictures):
     cv2.destroyAllWindows()
     cv2.waitKey(1)  # lets the windows disappear
     return key & 0xFF not in QUIT_KEYS if key >= 0 else True
+
+
+def fitted(picture):
+    """The picture itself, or reduced so that it fits on a screen."""
+    scale = min(1, LARGEST[0] / picture.shape[1], LARGEST[1] / picture.shape[0])
+    if scale == 1:
+        return picture
+    size_wh = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    return cv2.resize(picture, size_wh, interpolation=cv2.INTER_AREA)
+
+
+def preview(title, picture):
+    """Show a picture without waiting; whether to go on (Escape and q end)."""
+    cv2.imshow(title, fitted(picture))
+    return cv2.waitKey(1) & 0xFF not in QUIT_KEYS

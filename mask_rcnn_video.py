@@ -1,0 +1,245 @@
+"""Segment the objects in every frame of a video, and write a video of the result.
+
+    python mask_rcnn_video.py --input videos/cats_and_dogs.mp4 --output output/cats_and_dogs_output.avi
+    python mask_rcnn_video.py --input film.mp4 --output output/film.mp4 --every 3 --color-by instance
+
+The result keeps the source's frame rate and sound, and appears under its name when it is complete.
+"""
+
+import argparse
+import signal
+import sys
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from pooch import file_hash
+
+from segmentation import SegmentationError
+from segmentation.annotate import Annotator
+from segmentation.files import reason
+from segmentation.options import add_mask_options, add_network_options, info, load_network, number_in, run, warn
+from segmentation.overlap import ReadAhead
+from segmentation.partial import PartialVideo
+from segmentation.progress import Progress
+from segmentation.video import LARGEST_RATE, PATIENCE, Sound, VideoSource, find_encoder
+from segmentation.windows import display_answers, preview
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(description="Segment the objects in every frame of a video with Mask R-CNN.")
+    parser.add_argument("-i", "--input", required=True, metavar="VIDEO",
+                        help="a video file, the number of a camera, or the address of a stream")
+    parser.add_argument("-o", "--output", required=True, type=video_path, metavar="FILE",
+                        help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has")
+    parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    parser.add_argument("--start", type=number_in(0, 1e9), default=0, metavar="S",
+                        help="second of the source to begin at (default: %(default)s)")
+    parser.add_argument("--end", type=number_in(0, 1e9), metavar="S", help="second of the source to end before")
+    parser.add_argument("--fps", type=frames_a_second, metavar="N",
+                        help="frames a second of the result (default: the source's own)")
+    parser.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
+                        help="run the network on every Nth frame and draw its last result on those between "
+                             "(default: %(default)s)")
+    parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    parser.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
+    add_network_options(parser)
+    add_mask_options(parser).add_argument(
+        "--color-by", choices=("class", "instance"), default="class",
+        help="a colour for each class, or for each object, kept from frame to frame (default: %(default)s)")
+    return parser
+
+
+def video_path(text):
+    """An argparse type: a file that a video can be written to."""
+    try:
+        find_encoder(Path(text).suffix)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}") from error
+    return Path(text)
+
+
+def frames_a_second(text):
+    """An argparse type: a frame rate, exact, such as 30, 29.97 or 30000/1001."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = 0
+    if not 0 < rate <= LARGEST_RATE:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and up to {LARGEST_RATE}, got {text!r}")
+    return rate
+
+
+def segment_video(args):
+    """Segment the video; the exit code."""
+    check_paths(args)
+    video = PartialVideo(args.output, args.overwrite, args.resume)
+    with StopSignals() as stop, VideoSource(args.input, args.start, args.end) as source:
+        net = load_network(args)
+        video.start(what_decides_the_frames(args, net), args.resume)
+        annotate = Annotator(net, args.every, args.color_by,
+                             {"threshold": args.threshold, "interpolation": args.interpolation}, video.state)
+        show = args.show and display_is_there()
+        open_output(video, source, args)
+        try:
+            decoding = process(source, video, annotate, stop, show)
+            info("cleaning up...")
+            if stop.number is None:
+                video.finish()
+        except (av.error.FFmpegError, OSError) as error:
+            raise SegmentationError(f"cannot write {video.path}: {reason(error)}; {keep(video)}") from error
+        except BaseException:
+            warn(f"[INFO] {keep(video)}")
+            raise
+        report(video, annotate, decoding)
+        if stop.number is not None:
+            warn(f"[INFO] stopped; {keep(video)}")
+            return 128 + stop.number
+        if source.trouble:
+            warn(f"[ERROR] {source.trouble}; what could be read is in {args.output}")
+        return 1 if source.trouble else 0
+
+
+def check_paths(args):
+    """Raise SegmentationError for options that contradict each other."""
+    if args.end is not None and args.end <= args.start:
+        raise SegmentationError(f"--end {args.end} is not after --start {args.start}")
+    if args.output.exists() and Path(args.input).exists() and args.output.samefile(args.input):
+        raise SegmentationError(f"{args.output} is the source itself: name another --output")
+
+
+def what_decides_the_frames(args, net):
+    """The options and files that a run must share with the one that it resumes, plain values by name."""
+    names = ("confidence", "threshold", "interpolation", "size", "proposals", "device", "every", "color_by",
+             "fps", "start", "end", "no_audio")
+    options = {f"--{name.replace('_', '-')}": str(getattr(args, name)) for name in names}
+    path = Path(args.input)
+    source = f"{path.resolve()} of {path.stat().st_size} bytes" if path.is_file() else args.input
+    return {"--input": source, "weights": file_hash(net.weights), **options}
+
+
+def display_is_there():
+    """Whether the preview can be shown; a line says so where not."""
+    answers = display_answers()
+    if not answers:
+        warn("[WARNING] no display answers, so nothing is shown")
+    return answers
+
+
+def open_output(video, source, args):
+    """Open the result, and say in lines how it differs from the source."""
+    if source.frames:
+        info(f"{source.frames} total frames in video")
+    else:
+        info("could not determine # of frames in video")
+    if not source.has_rate and not args.fps:
+        warn(f"[WARNING] {source.name} has no frame rate that makes sense: {source.rate} is taken; --fps sets another")
+    rate = args.fps or source.rate
+    sound = [] if args.no_audio or rate != source.rate else source.sound
+    sink = video.open(source.size_wh, rate, sound, source.variable and not args.fps)
+    info(f"writing {sink.codec}, {sink.size_wh[0]}x{sink.size_wh[1]}, {float(rate):g} frames a second to {args.output}")
+    if any(sink.padding):
+        info(f"{sink.codec} needs even sides: padded by one from {source.size_wh[0]}x{source.size_wh[1]}")
+    if source.variable and not sink.variable and not args.fps:
+        info("the frames of the source come at varying times, here at their average rate; .mkv and .mp4 keep the times")
+    if source.sound and not args.no_audio and not sound:
+        warn("[WARNING] the sound is left out: it would not keep up with the other frame rate")
+    for stream in sound:
+        if stream not in sink.sound:
+            warn(f"[WARNING] the sound is left out: {args.output.suffix} takes no {stream.codec_context.name}")
+    if video.done:
+        info(f"going on after {video.done} frames")
+
+
+def process(source, video, annotate, stop, show):
+    """Read, annotate and write every frame until the source ends or the run is stopped; seconds of decoding."""
+    items = ReadAhead(source.items(), PATIENCE if source.live else None, lambda: stop.number is not None)
+    decoding = 0.0
+    try:
+        with Progress(source.frames, video.done) as progress:
+            for item in items:
+                if isinstance(item, Sound):
+                    video.write_sound(item)
+                    continue
+                decoding += item.seconds
+                if item.number < video.done:
+                    annotate.catch_up(item, video.done)
+                    video.keep()
+                    continue
+                image = annotate(item)
+                if item.number == video.done:
+                    estimate(source.frames, annotate)
+                # Before it is written: a preview must not be drawn on, nor the picture change while it is encoded.
+                if show and not preview("Output", image):
+                    stop.number = None if source.live else signal.SIGINT
+                    break
+                video.write(image, item.time, annotate.state())
+                progress.step()
+    except TimeoutError as error:
+        info(f"{source.name} has ended: {error}")
+    finally:
+        items.close(abandon=source.live)
+    return decoding
+
+
+def estimate(frames, annotate):
+    """What the tutorial prints after the first frame."""
+    seconds = annotate.seconds["network"] / annotate.runs
+    info(f"single frame took {seconds:.4f} seconds")
+    if frames:
+        info(f"estimated total time to finish: {seconds * frames / annotate.every:.4f}")
+
+
+def keep(video):
+    """End the run early; what to say of it."""
+    # The disk that is full for frames is full for the rest.
+    with suppress(av.error.FFmpegError, OSError, SegmentationError):
+        video.stop()
+    if not video.frames:
+        return "nothing was written yet"
+    return f"the first {video.frames} frames are kept in {video.path}: go on with --resume"
+
+
+def report(video, annotate, decoding):
+    """What was done, and where the time went."""
+    new = video.sink.frames - video.done
+    info(f"{new + video.done} frames read, {video.sink.frames} written to {video.output}")
+    for label, count in annotate.seen.most_common():
+        info(f"{label}: seen {count} times on {annotate.network_frames} frames")
+    stages = {"decode": decoding, **annotate.seconds, "encode": video.behind.seconds}
+    info("seconds per frame: " + ", ".join(f"{stage} {seconds / max(new, 1):.4f}"
+                                           for stage, seconds in stages.items()))
+
+
+class StopSignals:
+    """Ctrl-C and SIGTERM noted instead of obeyed, so that the file can be finished: `number`, None before one.
+
+    A second one ends the run at once.
+    """
+
+    def __init__(self):
+        self.number, self.before = None, {}
+
+    def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.before[number] = signal.signal(number, self.note)
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def note(self, number, frame):
+        if self.number is not None:
+            raise KeyboardInterrupt
+        self.number = number
+
+
+def main(argv=None):
+    return run(segment_video, make_parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

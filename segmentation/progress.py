@@ -1,0 +1,35 @@
+"""How far a long run is: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+LINE_EVERY = 30  # seconds between lines where stderr is no terminal
+
+
+class Progress:
+    """Frames done of `total` (None where nobody knows), of which `done` were done before this run."""
+
+    def __init__(self, total, done=0):
+        self.total, self.before, self.count, self.began = total, done, done, time.monotonic()
+        self.line = self.began
+        self.bar = tqdm(total=total, initial=done, unit="frame") if sys.stderr.isatty() else None
+
+    def step(self):
+        """One more frame is done."""
+        self.count += 1
+        now = time.monotonic()
+        if self.bar is not None:
+            self.bar.update()
+        elif now - self.line >= LINE_EVERY:
+            self.line = now
+            print("[INFO] " + tqdm.format_meter(self.count, self.total, now - self.began, initial=self.before,
+                                                unit="frame", ncols=0), file=sys.stderr, flush=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,64 @@
+"""The same object in one frame after another: InstanceIds, and a colour for each."""
+
+import colorsys
+
+import numpy as np
+
+OVERLAP = 0.3  # intersection over union of two boxes from which they may show the same object
+
+
+class InstanceIds:
+    """A number for each object, kept from frame to frame while its box overlaps the one before.
+
+    state: {"next": ..., "last": [[box, class_id, id], ...]}, plain numbers, so that a run can be saved and
+    gone on with
+    """
+
+    def __init__(self, state=None):
+        self.state = state or {"next": 0, "last": []}
+
+    def __call__(self, found):
+        """The ids of a frame's Instances, in their order: (N,) list of int.
+
+        Pairs of one class are matched by overlap, the best first, each object once.
+        """
+        last = self.state["last"]
+        overlaps = box_iou(found.boxes, np.array([box for box, _, _ in last], float).reshape(-1, 4))
+        overlaps[found.class_ids[:, None] != np.array([class_id for _, class_id, _ in last], int)] = 0
+        ids = [None] * len(found)
+        for flat in np.argsort(-overlaps, axis=None, kind="stable"):
+            new, old = np.unravel_index(flat, overlaps.shape)
+            if overlaps[new, old] < OVERLAP:
+                break
+            if ids[new] is None and last[old][2] not in ids:
+                ids[new] = last[old][2]
+        for new in range(len(ids)):
+            if ids[new] is None:
+                ids[new], self.state["next"] = self.state["next"], self.state["next"] + 1
+        self.state["last"] = [[box, int(class_id), number]
+                              for box, class_id, number in zip(found.boxes.tolist(), found.class_ids, ids)]
+        return ids
+
+
+def box_iou(boxes, others):
+    """Intersection over union of each of boxes (N, 4) with each of others (M, 4): (N, M) float64.
+
+    >>> box_iou(np.array([[0, 0, 2, 2]]), np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
+    [[1.0, 0.333, 0.0]]
+    """
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), axis=2, dtype=float)
+    area = [np.prod(b[:, 2:] - b[:, :2], axis=1, dtype=float) for b in (boxes, others)]
+    return shared / np.maximum(area[0][:, None] + area[1][None] - shared, 1)
+
+
+def class_colors(count):
+    """A (B, G, R) for each of `count` classes: the tutorial's own, drawn by numpy's generator seeded with 42."""
+    return [tuple(color) for color in np.random.RandomState(42).randint(0, 255, (count, 3)).tolist()]
+
+
+def id_color(number):
+    """A (B, G, R) for an object's number: hues a golden ratio apart, so that neighbours differ most."""
+    red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.85, 1)
+    return round(255 * blue), round(255 * green), round(255 * red)

@@ -1,0 +1,407 @@
+"""Videos in and out, through PyAV: VideoSource, VideoSink, count_frames.
+
+    with VideoSource("in.mp4") as source, VideoSink("out.avi", source.size_wh, source.rate) as sink:
+        for item in source.items():
+            if isinstance(item, Frame):
+                sink.write(annotate(item.image), item.time)
+
+PyAV rather than cv2.VideoCapture and VideoWriter for both ends: it keeps 30000/1001 as it is, gives each
+frame's own time, copies sound, has H.264, writes AVI past 4 GB, and says why something failed.
+"""
+
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from segmentation import SegmentationError
+from segmentation.files import reason
+
+PATIENCE = 10  # seconds without a frame after which a camera or stream has ended
+USUAL_RATE = Fraction(30)  # where the source has none that makes sense
+LARGEST_RATE = 240
+# The suffix picks the container and its encoders, the best first.
+CONTAINERS = {
+    ".avi": ("avi", ("mjpeg",)),
+    ".mp4": ("mp4", ("libx264", "libx265", "mpeg4")),
+    ".mkv": ("matroska", ("libx264", "libx265", "mpeg4")),
+}
+ENCODER_OPTIONS = {
+    "mjpeg": {"qmin": "3", "qmax": "3"},  # 2 is the best, 31 the worst; 3 shows no blocks
+    "libx264": {"crf": "20", "preset": "veryfast"},
+    "libx265": {"crf": "22", "preset": "veryfast", "x265-params": "log-level=none"},
+    "mpeg4": {"qmin": "3", "qmax": "3"},
+}
+# A new encoder starts every so many frames, with a keyframe. What it gives depends on nothing before it, so a
+# run that is resumed there gives the same frames as one that never stopped. MJPG starts anew with each frame.
+SEGMENT = 48
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a source.
+
+    number: from 0
+    time: seconds from the first frame, exact
+    image: BGR uint8 (H, W, 3), upright
+    seconds: how long it took to decode
+    """
+
+    number: int
+    time: Fraction
+    image: np.ndarray
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A packet of sound as the source holds it, and its time in seconds from the first frame."""
+
+    packet: av.Packet
+    time: Fraction
+
+
+class VideoSource:
+    """A video file, a camera (its number) or a stream (its address), being read.
+
+    start, end: seconds from the beginning between which frames are given
+    items(): every Frame and, between them, every packet of Sound, in the order of the source
+    size_wh: width and height as shown, upright
+    rate: frames a second, exact; has_rate: whether the source says so itself
+    variable: the frames do not come at one rate
+    live: a camera or stream, which ends when it ends
+    trouble: once all items are read, where and why the source broke off, or None
+
+    Raises SegmentationError where there is no video to read.
+    """
+
+    def __init__(self, name, start=0, end=None):
+        self.name, self.start, self.trouble = str(name), Fraction(start), None
+        self.end = None if end is None else Fraction(end)
+        self.live = self.name.isdecimal() or "://" in self.name
+        self.container = open_container(self.name, self.live)
+        try:
+            if not self.container.streams.video:
+                raise SegmentationError(f"{self.name} has no video in it")
+            self.stream = self.container.streams.video[0]
+            self.stream.thread_type = "AUTO"
+            self.sound = [] if self.live else list(self.container.streams.audio)
+            rate, self.variable = frame_rate(self.stream)
+            self.rate, self.has_rate = rate or USUAL_RATE, rate is not None
+            self.rest, self.peeked = self.read(), []
+            # The size as shown is known from a frame alone: the container does not count a rotation in.
+            while not (self.peeked and isinstance(self.peeked[-1], Frame)):
+                self.peeked.append(next(self.rest))
+            self.size_wh = self.peeked[-1].image.shape[1::-1]
+        except StopIteration:
+            self.container.close()
+            raise SegmentationError(f"{self.name} has no frames{self.range_asked_for()}") from None
+        except BaseException:
+            self.container.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        # A source that gives nothing more can hang in its own closing.
+        if not self.live:
+            self.container.close()
+
+    def range_asked_for(self):
+        return " in the seconds asked for" if self.start or self.end is not None else ""
+
+    @property
+    def frames(self):
+        """How many frames the container says there are, or None. Not to be relied on."""
+        seconds = None if self.live else declared_seconds(self.stream)
+        frames = None if self.live else self.stream.frames or (seconds and round(seconds * self.rate))
+        if not frames:
+            return None
+        end = frames / self.rate if self.end is None else min(self.end, frames / self.rate)
+        return max(1, round((end - self.start) * self.rate))
+
+    def items(self):
+        """Every Frame and packet of Sound, once; frames of another size are resized to the first's."""
+        while self.peeked:
+            yield self.peeked.pop(0)
+        for item in self.rest:
+            if isinstance(item, Frame) and item.image.shape[1::-1] != self.size_wh:
+                if self.size_wh not in self.warned:
+                    print(f"[WARNING] {self.name} changes its size to {item.image.shape[1]}x{item.image.shape[0]} at "
+                          f"frame {item.number}: frames from there on are resized", file=sys.stderr)
+                    self.warned.add(self.size_wh)
+                item = replace(item, image=cv2.resize(item.image, self.size_wh, interpolation=cv2.INTER_AREA))
+            yield item
+
+    def read(self):
+        """Frames and sound as they come, from `start` to `end`; sets `trouble` where they break off."""
+        self.warned, base, number, last = set(), None, 0, None
+        zero = (self.stream.start_time or 0) * self.stream.time_base if not self.live else None
+        if self.start and not self.live:
+            self.container.seek(int((self.start + zero) * av.time_base))
+        for stream, found in self.decode():
+            if stream is not self.stream:
+                time_of = found.pts * found.time_base if found.pts is not None else None
+                if base is not None and time_of is not None and (self.end is None or time_of - zero < self.end):
+                    yield Sound(found, time_of - base)
+                continue
+            frame, seconds = found
+            shown = frame.pts * frame.time_base if frame.pts is not None else None
+            if shown is None or self.live:
+                shown = (last + 1 / self.rate) if last is not None else (zero or Fraction(0))
+            zero = shown if zero is None else zero
+            if shown - zero < self.start:
+                continue
+            if self.end is not None and shown - zero >= self.end:
+                return
+            base, last = shown if base is None else base, shown
+            began = time.perf_counter()
+            image = to_bgr(frame)
+            yield Frame(number, shown - base, image, seconds + time.perf_counter() - began)
+            number += 1
+        self.notice_a_short_end(number, last, zero)
+
+    def decode(self):
+        """(stream, packet) of sound and (stream, (frame, seconds)) of the picture, until the end or an error."""
+        packets = self.container.demux([self.stream, *self.sound])
+        while True:
+            began = time.perf_counter()
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError) as error:
+                self.trouble = None if self.live else reason(error)
+                return
+            if packet is None:
+                return
+            if packet.stream is not self.stream:
+                if packet.size:
+                    yield packet.stream, packet
+                continue
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError as error:
+                self.trouble = f"a part could not be decoded: {reason(error)}"
+                continue
+            for frame in frames:
+                yield self.stream, (frame, (time.perf_counter() - began) / len(frames))
+            began = time.perf_counter()
+
+    def notice_a_short_end(self, number, last, zero):
+        """Set `trouble` where the picture ends well before the length that the container declares.
+
+        A file that was cut off gives no error: its frames just end.
+        """
+        declared = None if self.live else declared_seconds(self.stream)
+        if self.trouble is None and declared and last is not None:
+            missing = declared - (last - zero + 1 / self.rate)
+            if missing > max(Fraction(1, 4), 3 / self.rate):
+                self.trouble = f"it should last {float(declared):.2f} s"
+        if self.trouble is not None:
+            self.trouble = f"{self.name} breaks off after frame {number - 1}: {self.trouble}"
+
+
+def open_container(name, live):
+    """A PyAV container to read from; SegmentationError where it cannot be opened."""
+    if not live and not Path(name).is_file():
+        raise SegmentationError(f"cannot read {name}: there is no such file")
+    options = {"timeout": PATIENCE} if live else {}
+    if name.isdecimal():
+        formats = {"linux": ("v4l2", f"/dev/video{name}"), "darwin": ("avfoundation", name),
+                   "win32": ("dshow", f"video={name}")}
+        options["format"], name = formats.get(sys.platform, formats["linux"])
+    try:
+        return av.open(name, **options)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SegmentationError(f"cannot read {name} as a video: {reason(error)}") from error
+
+
+def frame_rate(stream):
+    """(frames a second, whether they vary) of a stream; None where it has no rate that makes sense.
+
+    Where the two rates that FFmpeg offers agree but for rounding, the guessed one is the exact one, such as
+    30000/1001. Where they do not, the frames vary, and their average keeps the length.
+    """
+    average, guessed = stream.average_rate or 0, stream.guessed_rate or 0
+    rates = [rate for rate in (guessed, average) if 0 < rate <= LARGEST_RATE]
+    if not rates:
+        return None, False
+    variable = len(rates) == 2 and abs(average / guessed - 1) > 0.002
+    return (average if variable else rates[0]), variable
+
+
+def declared_seconds(stream):
+    """How long the container says that the picture lasts, or None where it does not say."""
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska's tag
+    if match:
+        hours, minutes, seconds = match.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    return None
+
+
+def to_bgr(frame):
+    """A decoded frame as BGR uint8 (H, W, 3), turned upright."""
+    image = frame.to_ndarray(format="bgr24")
+    # FFmpeg's angle is counterclockwise, as rot90's.
+    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4)) if frame.rotation else image
+
+
+def find_encoder(suffix):
+    """(container, encoder) for a file suffix; ValueError naming what is available otherwise."""
+    if suffix.lower() not in CONTAINERS:
+        raise ValueError(f"must end in {', '.join(CONTAINERS)}, got {suffix or 'no suffix'}")
+    container, encoders = CONTAINERS[suffix.lower()]
+    for encoder in encoders:
+        if encoder in av.codecs_available:
+            try:
+                av.codec.Codec(encoder, "w")
+            except ValueError:  # this build can only decode it
+                continue
+            return container, encoder
+    raise ValueError(f"no encoder for {suffix} ({', '.join(encoders)}) is in this PyAV; .avi needs none but mjpeg")
+
+
+class VideoSink:
+    """A video being written: frames and sound in order, complete when `close` returns.
+
+    path: its suffix picks container and encoder
+    size_wh: width and height of the frames; padded by one where the encoder wants even sides
+    rate: frames a second
+    sound: the source's sound streams, copied as they are where the container takes them
+    variable: keep each frame's own time instead of the rate's (.avi cannot)
+    """
+
+    def __init__(self, path, size_wh, rate, sound=(), variable=False):
+        self.path, self.frames, self.rate = Path(path), 0, Fraction(rate)
+        container, self.codec = find_encoder(self.path.suffix)
+        self.intra = self.codec == "mjpeg"
+        self.variable = variable and container != "avi"
+        # Fine enough for times off the rate's grid; .avi knows the rate alone.
+        fine = 1 if container == "avi" else -(-10_000 // self.rate.numerator)
+        self.time_base = Fraction(self.rate.denominator, self.rate.numerator) if container == "avi" else \
+            Fraction(1, self.rate.numerator * fine)
+        even = 1 if self.intra else 2
+        self.padding = [-side % even for side in size_wh]
+        self.size_wh = [side + pad for side, pad in zip(size_wh, self.padding)]
+        # hybrid_fragmented: readable up to the last fragment if the run is killed, a plain MP4 once closed.
+        options = {"movflags": "+hybrid_fragmented+frag_keyframe"} if container == "mp4" else {}
+        self.container = av.open(str(path), "w", format=container, options=options)
+        self.stream = self.container.add_stream(self.codec, rate=self.rate)
+        self.encoder = self.set_up(self.stream.codec_context)
+        self.last_pts = -1
+        self.sound = {stream: self.container.add_stream_from_template(stream) for stream in sound
+                      if takes_sound(container, stream)}
+        self.sound_shift = {}
+        self.container.start_encoding()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def set_up(self, encoder):
+        """An encoder with this video's settings."""
+        encoder.width, encoder.height = self.size_wh
+        encoder.pix_fmt = "yuvj420p" if self.intra else "yuv420p"
+        encoder.time_base, encoder.framerate = self.time_base, self.rate
+        # No B-frames: the times of one segment's frames then never overlap the next one's.
+        encoder.options = {**ENCODER_OPTIONS[self.codec], **({} if self.intra else {"bf": "0", "g": str(SEGMENT)})}
+        if self.container.format.name in ("mp4", "matroska"):
+            encoder.flags |= av.codec.context.Flags.global_header
+        return encoder
+
+    def write(self, image, at=None):
+        """Add a frame, BGR uint8 (H, W, 3), `at` seconds from the first where the times vary."""
+        if list(image.shape[1::-1]) != [side - pad for side, pad in zip(self.size_wh, self.padding)]:
+            raise ValueError(f"frame must be {self.size_wh}, got {image.shape[1::-1]}")
+        if any(self.padding):
+            image = cv2.copyMakeBorder(image, 0, self.padding[1], 0, self.padding[0], cv2.BORDER_REPLICATE)
+        if self.frames and not self.intra and self.frames % SEGMENT == 0:
+            self.mux(self.encoder.encode(None))
+            self.encoder = self.set_up(av.CodecContext.create(self.codec, "w"))
+        frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=self.encoder.pix_fmt)
+        frame.time_base, frame.pts = self.time_base, self.next_pts(at)
+        self.mux(self.encoder.encode(frame))
+        self.frames += 1
+
+    def next_pts(self, at):
+        """The time of the next frame in units of time_base: on the rate's grid, or `at` where times vary."""
+        at = at if self.variable and at is not None else self.frames / self.rate
+        self.last_pts = max(self.last_pts + 1, round(at / self.time_base))
+        return self.last_pts
+
+    def keep(self, packet):
+        """Add a frame that is encoded already: a packet of an earlier part of this same video."""
+        self.last_pts = self.frames if packet.pts is None else round(packet.pts * packet.time_base / self.time_base)
+        self.mux([packet])
+        self.frames += 1
+
+    def mux(self, packets):
+        for packet in packets:
+            packet.stream = self.stream
+            self.container.mux(packet)
+
+    def write_sound(self, sound):
+        """Copy a packet of the source's sound, where the container takes it."""
+        packet = sound.packet
+        out = self.sound.get(packet.stream)
+        if out is None:
+            return
+        # .avi has no times before 0, where AAC's first packet lies: its sound begins at 0 then.
+        shift = self.sound_shift.setdefault(out, -sound.time if self.container.format.name == "avi"
+                                            and sound.time < 0 else Fraction(0))
+        pts = round((sound.time + shift) / packet.time_base)
+        packet.dts = pts if packet.dts is None else packet.dts - packet.pts + pts
+        packet.pts, packet.stream = pts, out
+        self.container.mux(packet)
+
+    def close(self):
+        """Finish the file."""
+        if self.container is not None:
+            container, self.container = self.container, None
+            try:
+                for packet in self.encoder.encode(None) if self.frames else ():
+                    packet.stream = self.stream
+                    container.mux(packet)
+            finally:
+                container.close()
+
+
+def takes_sound(container, stream):
+    """Whether a container takes a sound stream as it is: tried on a file of nothing."""
+    try:
+        with av.open(os.devnull, "w", format=container) as trial:
+            video = trial.add_stream("mjpeg", rate=25)
+            video.width, video.height, video.pix_fmt = 16, 16, "yuvj420p"
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+        return True
+    except (av.error.FFmpegError, ValueError, OSError):
+        return False
+
+
+def count_frames(path):
+    """How many frames a finished video holds, counted packet by packet; SegmentationError where it cannot be read."""
+    try:
+        with av.open(str(path)) as container:
+            return sum(packet.size > 0 for packet in container.demux(video=0))
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        raise SegmentationError(f"the result {path} cannot be read back: {error}") from error
+
+
+def encoded_frames(path):
+    """The frames of a video as packets, in order, not decoded."""
+    with av.open(str(path)) as container:
+        for packet in container.demux(video=0):
+            if packet.size:
+                yield packet

@@ -1,0 +1,426 @@
+"""The video command line on clips made here: counts, order, rate, sound, stops and resumes."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+from types import SimpleNamespace
+
+import av
+import cv2
+import numpy as np
+import pytest
+from clips import BITS, make_clip, number_in, numbers_in, read_clip, rotate_flag, sound_in
+from conftest import ROOT
+
+import mask_rcnn_video
+from segmentation.instances import Instances
+
+
+class FoundNet:
+    """Stands for the network: one object that moves to the right with the frame's number."""
+
+    labels, colors, weights = ("person",) * 90, [(0, 255, 0)], __file__
+
+    def __init__(self):
+        self.seen, self.hook = [], lambda number: None
+
+    def __call__(self, image):
+        number = number_in(image)
+        self.seen.append(number)
+        self.hook(number)
+        x = 20 + number * 2
+        return Instances(np.int32([[x, 100, x + 60, 180]]), np.float32([0.9]), np.int32([0]),
+                         np.ones((1, 15, 15), np.float32), image.shape[:2])
+
+
+@pytest.fixture
+def net(monkeypatch):
+    net = FoundNet()
+    monkeypatch.setattr(mask_rcnn_video, "load_network", lambda args: net)
+    return net
+
+
+@pytest.fixture
+def segment(net, tmp_path):
+    """Run the script in-process; its exit code."""
+    return lambda source, name="out.avi", *args: mask_rcnn_video.main(
+        ["-i", str(source), "-o", str(tmp_path / name), *map(str, args)])
+
+
+def assert_only(tmp_path, *names):
+    assert sorted(os.listdir(tmp_path)) == sorted(names)
+
+
+@pytest.mark.parametrize("name, encoder", [("out.avi", "mjpeg"), ("out.mkv", "h264"), ("out.mp4", "h264")])
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(25)])
+def test_every_frame_once_in_order_at_the_sources_rate(segment, tmp_path, name, encoder, rate, capsys):
+    source = make_clip(tmp_path / "in.mp4", 100, rate)
+    assert segment(source, name) == 0
+    images, times, result_rate = read_clip(tmp_path / name)
+    assert [number_in(image) for image in images] == list(range(100))
+    assert result_rate == rate and times[-1] == pytest.approx(float(99 / rate), abs=0.002)
+    with av.open(str(tmp_path / name)) as result:
+        assert result.streams.video[0].codec_context.name == encoder
+    assert_only(tmp_path, "in.mp4", name)
+    # The object is drawn where it is.
+    x = 20 + 2 * 50
+    assert np.abs(images[50][140, x + 30].astype(int) - read_clip(source)[0][50][140, x + 30]).max() > 20
+    out = capsys.readouterr().out
+    for line in (r"100 total frames in video", r"single frame took \d+\.\d{4} seconds",
+                 r"estimated total time to finish: \d+\.\d{4}", r"cleaning up\.\.\.", r"100 frames read, 100 written",
+                 r"person: seen 100 times on 100 frames", r"seconds per frame: decode .* network .* draw .* encode"):
+        assert re.search(rf"^\[INFO\] {line}", out, re.M), line
+
+
+def test_an_avi_opens_in_opencv_at_its_rate(segment, tmp_path):
+    assert segment(make_clip(tmp_path / "in.mp4", 20, Fraction(24))) == 0
+    capture = cv2.VideoCapture(str(tmp_path / "out.avi"))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(24) and capture.get(cv2.CAP_PROP_FRAME_COUNT) == 20
+    assert int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little") == b"MJPG"
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.mkv", "out.mp4"])
+def test_sound_is_copied_bit_for_bit_and_keeps_in_step(segment, tmp_path, name):
+    source = make_clip(tmp_path / "in.mp4", 75, Fraction(25), sound=True)
+    assert segment(source, name) == 0
+    assert sound_in(tmp_path / name) == sound_in(source) != []
+    assert numbers_in(tmp_path / name) == list(range(75))
+    assert segment(source, "mute" + name, "--no-audio") == 0
+    assert sound_in(tmp_path / f"mute{name}") == []
+
+
+def test_sound_that_the_container_does_not_take_is_left_out_with_a_line(segment, tmp_path, capsys, monkeypatch):
+    source = make_clip(tmp_path / "in.mp4", 10, sound=True)
+    monkeypatch.setattr("segmentation.video.takes_sound", lambda container, stream: False)
+    assert segment(source) == 0
+    assert "the sound is left out: .avi takes no aac" in capsys.readouterr().err
+
+
+def test_variable_rate_keeps_its_times(segment, tmp_path, capsys):
+    times = [0, 40, 80, 200, 240, 600, 640, 700, 900, 1300]
+    source = make_clip(tmp_path / "in.mkv", 10, times=times)
+    for name in ("out.mkv", "out.mp4"):
+        assert segment(source, name) == 0
+        images, seconds, _ = read_clip(tmp_path / name)
+        assert [number_in(image) for image in images] == list(range(10))
+        assert seconds == pytest.approx([at / 1000 for at in times], abs=0.002)
+    assert segment(source, "out.avi") == 0
+    images, seconds, rate = read_clip(tmp_path / "out.avi")
+    assert [number_in(image) for image in images] == list(range(10))
+    assert "at their average rate" in capsys.readouterr().out
+
+
+def test_another_rate_can_be_asked_for_and_then_there_is_no_sound(segment, tmp_path, capsys):
+    source = make_clip(tmp_path / "in.mp4", 30, Fraction(30000, 1001), sound=True)
+    assert segment(source, "out.avi", "--fps", "30") == 0
+    assert read_clip(tmp_path / "out.avi")[2] == 30 and sound_in(tmp_path / "out.avi") == []
+    assert "the sound is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotated_clips_come_out_upright(segment, tmp_path, degrees):
+    source = rotate_flag(make_clip(tmp_path / "in.mp4", 5), degrees)
+    assert segment(source) == 0
+    capture = cv2.VideoCapture(str(source))
+    _, expected = capture.read()  # OpenCV turns it too
+    image = read_clip(tmp_path / "out.avi")[0][0]
+    assert image.shape == expected.shape == ((240, 320, 3) if degrees == 180 else (320, 240, 3))
+    corners = [picture[::picture.shape[0] - 1, ::picture.shape[1] - 1].astype(int) for picture in (image, expected)]
+    assert np.abs(corners[0] - corners[1]).max() < 30
+
+
+@pytest.mark.parametrize("size_wh", [(321, 241), (320, 243), (333, 240)])
+def test_odd_sides_keep_every_row_and_column(segment, tmp_path, size_wh, capsys):
+    source = make_clip(tmp_path / "in.mkv", 5, size_wh=size_wh)
+    assert segment(source, "out.avi") == 0 and segment(source, "out.mp4") == 0
+    width, height = size_wh
+    assert read_clip(tmp_path / "out.avi")[0][0].shape == (height, width, 3)
+    assert read_clip(tmp_path / "out.mp4")[0][0].shape == (height + height % 2, width + width % 2, 3)
+    assert numbers_in(tmp_path / "out.avi") == numbers_in(tmp_path / "out.mp4") == list(range(5))
+    assert "padded by one" in capsys.readouterr().out
+
+
+def test_a_frame_of_another_size_is_resized_to_the_first_with_a_warning(segment, tmp_path, capsys):
+    parts = [make_clip(tmp_path / f"{width}.h264", 5, size_wh=(width, 240)) for width in (320, 352)]
+    source = tmp_path / "in.h264"
+    source.write_bytes(parts[0].read_bytes() + parts[1].read_bytes())
+    assert segment(source) == 0
+    images = read_clip(tmp_path / "out.avi")[0]
+    assert [image.shape for image in images] == [(240, 320, 3)] * 10
+    assert capsys.readouterr().err.count("changes its size to 352x240 at frame 5") == 1
+
+
+def test_one_frame_is_a_video(segment, tmp_path):
+    assert segment(make_clip(tmp_path / "in.mp4", 1)) == 0
+    assert numbers_in(tmp_path / "out.avi") == [0]
+
+
+def test_start_and_end_cut_by_seconds(segment, tmp_path):
+    source = make_clip(tmp_path / "in.mp4", 100, Fraction(25), sound=True)
+    assert segment(source, "out.avi", "--start", "1", "--end", "3") == 0
+    assert numbers_in(tmp_path / "out.avi") == list(range(25, 75))
+    assert 2 <= len(sound_in(tmp_path / "out.avi")) * 1024 / 44100 < 2.1
+
+
+def test_every_nth_frame_is_looked_at_and_all_are_drawn(segment, net, tmp_path):
+    source = make_clip(tmp_path / "in.mp4", 20)
+    assert segment(source, "out.avi", "--every", "6") == 0
+    assert net.seen == [0, 6, 12, 18] and numbers_in(tmp_path / "out.avi") == list(range(20))
+    images = read_clip(tmp_path / "out.avi")[0]
+    assert np.abs(images[5][150, 25:75].astype(int) - images[0][150, 25:75]).max() < 12  # drawn where it was at 0
+
+
+@pytest.mark.parametrize("content, said", [
+    (None, "there is no such file"), (b"", "cannot read .* as a video"), (b"text\n" * 99, "cannot read .* as a video")])
+def test_what_is_no_video_is_one_line_and_leaves_nothing(segment, tmp_path, capsys, content, said):
+    if content is not None:
+        (tmp_path / "in.mp4").write_bytes(content)
+    assert segment(tmp_path / "in.mp4") == 1
+    assert re.fullmatch(rf"\[ERROR\] .*{said}.*\n", capsys.readouterr().err)
+    assert not (tmp_path / "out.avi").exists() and len(os.listdir(tmp_path)) <= 1
+
+
+def test_sound_alone_and_no_frames_are_named(segment, tmp_path, capsys):
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        container.mux([*stream.encode(av.AudioFrame.from_ndarray(np.zeros((1, 2000), np.float32), "fltp", "mono")),
+                       *stream.encode(None)] if False else [])
+        stream.codec_context.open()
+    assert segment(tmp_path / "sound.mp4") == 1
+    assert segment(make_clip(tmp_path / "in.mp4", 10), "out.avi", "--start", "5") == 1
+    assert "no frames in the seconds asked for" in capsys.readouterr().err
+    assert not (tmp_path / "out.avi").exists()
+
+
+@pytest.mark.parametrize("suffix, flags", [("mp4", {"movflags": "faststart"}), ("mkv", {}), ("avi", {})])
+def test_a_source_that_breaks_off_is_written_up_to_there(segment, tmp_path, capsys, suffix, flags):
+    whole = make_clip(tmp_path / f"whole.{suffix}", 90, codec="mjpeg" if suffix == "avi" else "libx264")
+    if flags:
+        with av.open(str(whole)) as source, av.open(str(tmp_path / "moved.mp4"), "w", options=flags) as moved:
+            out = moved.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = out
+                    moved.mux(packet)
+        whole = tmp_path / "moved.mp4"
+    broken = tmp_path / f"broken.{suffix}"
+    broken.write_bytes(whole.read_bytes()[:int(whole.stat().st_size * 0.6)])
+    code = segment(broken)
+    err = capsys.readouterr().err
+    numbers = numbers_in(tmp_path / "out.avi")
+    assert 20 < len(numbers) < 90 and numbers == list(range(len(numbers)))
+    assert code == 1 and f"breaks off after frame {len(numbers) - 1}" in err, err
+
+
+def test_an_output_that_exists_is_kept_unless_told(segment, net, tmp_path, capsys):
+    source = make_clip(tmp_path / "in.mp4", 3)
+    (tmp_path / "out.avi").write_bytes(b"precious")
+    assert segment(source) == 1 and net.seen == []
+    assert (tmp_path / "out.avi").read_bytes() == b"precious" and "--overwrite" in capsys.readouterr().err
+    assert segment(source, "out.avi", "--overwrite") == 0
+    assert numbers_in(tmp_path / "out.avi") == [0, 1, 2]
+    assert segment(source, "in.mp4", "--overwrite") == 1
+    assert "is the source itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("args, said", [
+    (["-o", "x.xyz"], "must end in .avi, .mp4, .mkv"), (["-o", "x"], "must end in"), (["--every", "0"], "from 1"),
+    (["--fps", "0"], "above 0"), (["--fps", "1000"], "up to 240"), (["--start", "-1"], "from 0"),
+    (["--color-by", "mood"], "invalid choice"), (["-c", "2"], "from 0 to 1")])
+def test_usage_errors_end_with_2_before_any_work(args, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        mask_rcnn_video.main(["-i", "nowhere.mp4", "-o", "out.avi", *args])
+    assert caught.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_an_encoder_that_is_missing_is_an_error_before_any_work(monkeypatch, capsys):
+    monkeypatch.setattr(av, "codecs_available", {"mjpeg"})
+    with pytest.raises(SystemExit) as caught:
+        mask_rcnn_video.main(["-i", "nowhere.mp4", "-o", "out.mp4"])
+    assert caught.value.code == 2 and "no encoder for .mp4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.mp4", "out.mkv"])
+@pytest.mark.parametrize("options", [[], ["--every", "7", "--color-by", "instance"]])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_run_plays_and_resumes_to_the_same_frames(segment, net, tmp_path, capsys, name, options, how):
+    source = make_clip(tmp_path / "in.mp4", 130, Fraction(30000, 1001), sound=True)
+    assert segment(source, name, *options) == 0
+    expected, expected_sound = read_clip(tmp_path / name), sound_in(tmp_path / name)
+    os.remove(tmp_path / name)
+    net.hook = lambda number: os.kill(os.getpid(), how) if number == 105 else None
+    assert segment(source, name, *options) == 128 + how
+    partial = f"out.partial{name[3:]}"
+    assert_only(tmp_path, "in.mp4", partial, "out.partial.json")
+    kept = numbers_in(tmp_path / partial)
+    assert kept == list(range(len(kept))) and 100 <= len(kept) <= 107
+    assert f"the first {len(kept)} frames are kept in {tmp_path / partial}" in capsys.readouterr().err
+    net.hook, net.seen = lambda number: None, []
+    assert segment(source, name, *options) == 1 and "--resume" in capsys.readouterr().err
+    assert segment(source, name, *options, "--resume") == 0
+    assert min(net.seen) >= (len(kept) - 7 if name == "out.avi" else 90)
+    images, times, rate = read_clip(tmp_path / name)
+    assert len(images) == 130 and rate == expected[2] and times == expected[1]
+    assert all(np.array_equal(image, other) for image, other in zip(images, expected[0]))
+    assert sound_in(tmp_path / name) == expected_sound
+    assert_only(tmp_path, "in.mp4", name)
+    assert "person: seen" in capsys.readouterr().out
+
+
+def test_a_resume_with_other_options_is_refused(segment, net, tmp_path, capsys):
+    source = make_clip(tmp_path / "in.mp4", 60)
+    net.hook = lambda number: os.kill(os.getpid(), signal.SIGTERM) if number == 20 else None
+    assert segment(source) == 143
+    before = (tmp_path / "out.partial.avi").read_bytes()
+    assert segment(source, "out.avi", "--resume", "-t", "0.4") == 1
+    assert "--threshold was 0.3, now 0.4" in capsys.readouterr().err
+    assert (tmp_path / "out.partial.avi").read_bytes() == before
+
+
+def test_resume_without_an_earlier_run_starts_one(segment, tmp_path):
+    assert segment(make_clip(tmp_path / "in.mp4", 5), "out.avi", "--resume") == 0
+    assert numbers_in(tmp_path / "out.avi") == list(range(5))
+
+
+def test_stopped_twice_and_while_copying_loses_nothing(segment, net, tmp_path):
+    source = make_clip(tmp_path / "in.mp4", 90)
+    for stop_at in (30, 31, 60):
+        net.hook = lambda number, stop_at=stop_at: os.kill(os.getpid(), signal.SIGTERM) if number == stop_at else None
+        assert segment(source, "out.avi", "--resume") == 143
+    # A stop that comes before the part before is copied keeps that part.
+    shutil.copy(tmp_path / "out.partial.avi", tmp_path / "out.partial.old.avi")
+    (tmp_path / "out.partial.avi").write_bytes(b"just begun")
+    net.hook = lambda number: None
+    assert segment(source, "out.avi", "--resume") == 0
+    assert numbers_in(tmp_path / "out.avi") == list(range(90))
+    assert_only(tmp_path, "in.mp4", "out.avi")
+
+
+def start(tiny_pb, source, output, *args, **options):
+    return subprocess.Popen([sys.executable, ROOT / "mask_rcnn_video.py", "-i", source, "-o", output, "--weights", tiny_pb,
+                             "--size", "160x128", "-c", "1", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, **options)
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.mp4", "out.mkv"])
+def test_a_killed_run_resumes(tiny_pb, tmp_path, name):
+    source = make_clip(tmp_path / "in.mp4", 400)
+    script = start(tiny_pb, source, tmp_path / name)
+    notes = tmp_path / "out.partial.json"
+    deadline = time.monotonic() + 60
+    while not (notes.exists() and '"points": [[' in notes.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    script.kill()
+    script.communicate()
+    resumed = start(tiny_pb, source, tmp_path / name, "--resume")
+    out, err = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, err
+    assert numbers_in(tmp_path / name) == list(range(400))
+    assert_only(tmp_path, "in.mp4", name)
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_was_written(tiny_pb, tmp_path):
+    source = make_clip(tmp_path / "in.mp4", 300)
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    script = start(tiny_pb, source, tmp_path / "out.avi", preexec_fn=small_files)
+    out, err = script.communicate(timeout=120)
+    assert script.returncode == 1
+    assert re.fullmatch(r"\[ERROR\] cannot write .*out\.partial\.avi: .*; the first \d+ frames are kept.*\n", err), err
+    assert len(numbers_in(tmp_path / "out.partial.avi")) > 5 and not (tmp_path / "out.avi").exists()
+
+
+def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monkeypatch, capsys):
+    """A source that gives frames and then nothing more, as a camera does that was unplugged."""
+    from segmentation import video
+    real, stalled = video.VideoSource.items, threading.Event()
+
+    def items(self):
+        for item in real(self):
+            yield item
+            if item.number == 9:
+                self.live = True
+                stalled.wait(30)
+    monkeypatch.setattr(video.VideoSource, "items", items)
+    monkeypatch.setattr(mask_rcnn_video, "PATIENCE", 0.5)
+    source = make_clip(tmp_path / "in.mp4", 30)
+    monkeypatch.setattr(mask_rcnn_video, "VideoSource", live_source)
+    assert segment(source) == 0
+    stalled.set()
+    assert "has ended: nothing came for 0.5 s" in capsys.readouterr().out
+    assert numbers_in(tmp_path / "out.avi") == list(range(10))
+
+
+def live_source(*args):
+    from segmentation.video import VideoSource
+    source = VideoSource(*args)
+    source.live = True
+    return source
+
+
+def test_a_camera_that_is_not_there_is_one_line(segment, tmp_path, capsys):
+    assert segment("7") == 1
+    assert re.fullmatch(r"\[ERROR\] cannot read .*7 as a video: .*\n", capsys.readouterr().err)
+
+
+def test_a_stream_over_http_is_read_to_its_end(segment, tmp_path, monkeypatch):
+    import functools
+    import http.server
+    source = make_clip(tmp_path / "in.mkv", 20)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *args: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert segment(f"http://127.0.0.1:{server.server_port}/{source.name}") == 0
+        server.shutdown()
+    assert numbers_in(tmp_path / "out.avi") == list(range(20))
+
+
+def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("segmentation.video.frame_rate", lambda stream: (None, False))
+    assert segment(make_clip(tmp_path / "in.mp4", 10)) == 0
+    assert read_clip(tmp_path / "out.avi")[2] == 30
+    assert "30 is taken; --fps sets another" in capsys.readouterr().err
+
+
+def test_frame_rate_of_streams():
+    from segmentation.video import frame_rate
+    for average, guessed, expected in ((Fraction(25), Fraction(25), (25, False)), (None, Fraction(0), (None, False)),
+                                       (Fraction(90000), Fraction(90000), (None, False)),
+                                       (Fraction(29970, 1000), Fraction(30000, 1001), (Fraction(30000, 1001), False)),
+                                       (Fraction(24), Fraction(50), (24, True)), (Fraction(24), None, (24, False))):
+        assert frame_rate(SimpleNamespace(average_rate=average, guessed_rate=guessed)) == expected
+
+
+def test_two_files_of_a_camera_and_a_network_name_are_live(monkeypatch):
+    from segmentation import SegmentationError, video
+    for name in ("0", "rtsp://127.0.0.1:1/none"):
+        with pytest.raises(SegmentationError, match="cannot read"):
+            video.VideoSource(name)
+
+
+@pytest.mark.slow
+def test_an_avi_past_4_gb_plays_to_its_last_frame(tmp_path):
+    """By hand: python -m pytest -m slow (5 GB on the disk, some minutes)."""
+    from segmentation.video import VideoSink
+    path = tmp_path / "long.avi"
+    noise = np.random.default_rng(0).integers(0, 255, (1080, 1920, 3), dtype=np.uint8)
+    with VideoSink(path, (1920, 1080), Fraction(25)) as sink:
+        while not path.exists() or path.stat().st_size < 4.3e9:
+            noise[8:24, 8:168] = 0
+            for bit in range(BITS):
+                noise[8:24, 8 + bit * 16:24 + bit * 16] = 255 if sink.frames >> bit & 1 else 0
+            sink.write(noise)
+    capture = cv2.VideoCapture(str(path))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == sink.frames
+    capture.set(cv2.CAP_PROP_POS_FRAMES, sink.frames - 1)
+    done, image = capture.read()
+    assert done and number_in(image) == (sink.frames - 1) % (1 << BITS)
