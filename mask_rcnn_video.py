@@ -84,7 +84,7 @@ def segment_video(args):
         show = args.show and display_is_there()
         open_output(video, source, args)
         try:
-            decoding = process(source, video, annotate, stop, show)
+            decoding = process(source, video, annotate, stop, show, args.fps)
             info("cleaning up...")
             if stop.number is None:
                 video.finish()
@@ -138,11 +138,11 @@ def open_output(video, source, args):
         warn(f"[WARNING] {source.name} has no frame rate that makes sense: {source.rate} is taken; --fps sets another")
     rate = args.fps or source.rate
     sound = [] if args.no_audio or rate != source.rate else source.sound
-    sink = video.open(source.size_wh, rate, sound, source.variable and not args.fps)
+    sink = video.open(source.size_wh, rate, sound)
     info(f"writing {sink.codec}, {sink.size_wh[0]}x{sink.size_wh[1]}, {float(rate):g} frames a second to {args.output}")
     if any(sink.padding):
         info(f"{sink.codec} needs even sides: padded by one from {source.size_wh[0]}x{source.size_wh[1]}")
-    if source.variable and not sink.variable and not args.fps:
+    if source.variable and sink.even and not args.fps:
         info("the frames of the source come at varying times, here at their average rate; .mkv and .mp4 keep the times")
     if source.sound and not args.no_audio and not sound:
         warn("[WARNING] the sound is left out: it would not keep up with the other frame rate")
@@ -153,7 +153,7 @@ def open_output(video, source, args):
         info(f"going on after {video.done} frames")
 
 
-def process(source, video, annotate, stop, show):
+def process(source, video, annotate, stop, show, fps):
     """Read, annotate and write every frame until the source ends or the run is stopped; seconds of decoding."""
     items = ReadAhead(source.items(), PATIENCE if source.live else None, lambda: stop.number is not None)
     decoding = 0.0
@@ -175,7 +175,7 @@ def process(source, video, annotate, stop, show):
                 if show and not preview("Output", image):
                     stop.number = None if source.live else signal.SIGINT
                     break
-                video.write(image, item.time, annotate.state())
+                video.write(image, None if fps else item.time, annotate.state())
                 progress.step()
     except TimeoutError as error:
         info(f"{source.name} has ended: {error}")

@@ -64,16 +64,19 @@ class PartialVideo:
                                     f"{'; '.join(changed)}")
         if self.path.exists() and not self.old.exists():
             os.replace(self.path, self.old)
-        there = count_frames(self.old) if self.old.exists() else 0
+        try:
+            there = count_frames(self.old)
+        except SegmentationError:  # killed before anything was on the disk
+            there = 0
         self.points = [point for point in points if point[0] <= there]
         if self.points:
             self.done, self.state = self.points[-1]
 
-    def open(self, size_wh, rate, sound=(), variable=False):
+    def open(self, size_wh, rate, sound=()):
         """Start to write; `done` frames are to be kept first. The VideoSink that it writes to."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.sink = VideoSink(self.path, size_wh, rate, sound, variable)
+            self.sink = VideoSink(self.path, size_wh, rate, sound)
         except (av.error.FFmpegError, OSError) as error:
             raise SegmentationError(f"cannot write {self.path}: {reason(error)}") from error
         self.save()

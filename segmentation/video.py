@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -27,6 +28,8 @@ from segmentation.files import reason
 PATIENCE = 10  # seconds without a frame after which a camera or stream has ended
 USUAL_RATE = Fraction(30)  # where the source has none that makes sense
 LARGEST_RATE = 240
+ROUNDING = Fraction(2, 1000)  # seconds; Matroska keeps times to a thousandth
+BEGINNING = 300  # frames by which an even rate is told from a varying one
 # The suffix picks the container and its encoders, the best first.
 CONTAINERS = {
     ".avi": ("avi", ("mjpeg",)),
@@ -38,6 +41,13 @@ ENCODER_OPTIONS = {
     "libx264": {"crf": "20", "preset": "veryfast"},
     "libx265": {"crf": "22", "preset": "veryfast", "x265-params": "log-level=none"},
     "mpeg4": {"qmin": "3", "qmax": "3"},
+}
+# What keeps the file readable up to its last second or so if the run is killed. A hybrid_fragmented MP4 is made
+# of fragments until it is closed, and a plain MP4 then.
+MUXER_OPTIONS = {
+    "avi": {"flush_packets": "1"},
+    "mp4": {"flush_packets": "1", "movflags": "+hybrid_fragmented+frag_keyframe"},
+    "matroska": {"flush_packets": "1", "cluster_time_limit": "2000"},
 }
 # A new encoder starts every so many frames, with a keyframe. What it gives depends on nothing before it, so a
 # run that is resumed there gives the same frames as one that never stopped. MJPG starts anew with each frame.
@@ -93,7 +103,7 @@ class VideoSource:
             self.stream = self.container.streams.video[0]
             self.stream.thread_type = "AUTO"
             self.sound = [] if self.live else list(self.container.streams.audio)
-            rate, self.variable = frame_rate(self.stream)
+            rate, self.variable = measured_rate(None if self.live else self.name, self.stream)
             self.rate, self.has_rate = rate or USUAL_RATE, rate is not None
             self.rest, self.peeked = self.read(), []
             # The size as shown is known from a frame alone: the container does not count a rotation in.
@@ -143,15 +153,15 @@ class VideoSource:
 
     def read(self):
         """Frames and sound as they come, from `start` to `end`; sets `trouble` where they break off."""
-        self.warned, base, number, last = set(), None, 0, None
+        self.warned, base, number, last, early = set(), None, 0, None, []
         zero = (self.stream.start_time or 0) * self.stream.time_base if not self.live else None
         if self.start and not self.live:
             self.container.seek(int((self.start + zero) * av.time_base))
         for stream, found in self.decode():
             if stream is not self.stream:
-                time_of = found.pts * found.time_base if found.pts is not None else None
-                if base is not None and time_of is not None and (self.end is None or time_of - zero < self.end):
-                    yield Sound(found, time_of - base)
+                early.append(found)  # a decoder's first frame comes after some of the sound
+                if base is not None:
+                    yield from self.sound_since(base, zero, early)
                 continue
             frame, seconds = found
             shown = frame.pts * frame.time_base if frame.pts is not None else None
@@ -163,11 +173,22 @@ class VideoSource:
             if self.end is not None and shown - zero >= self.end:
                 return
             base, last = shown if base is None else base, shown
+            yield from self.sound_since(base, zero, early)
             began = time.perf_counter()
             image = to_bgr(frame)
             yield Frame(number, shown - base, image, seconds + time.perf_counter() - began)
             number += 1
         self.notice_a_short_end(number, last, zero)
+
+    def sound_since(self, base, zero, packets):
+        """Sound of the packets that belong to the part asked for; empties the list."""
+        for packet in packets:
+            if packet.pts is not None:
+                at = packet.pts * packet.time_base
+                # Before the first frame there is only what a codec needs to begin (AAC's priming).
+                if (at >= base or not self.start) and (self.end is None or at - zero < self.end):
+                    yield Sound(packet, at - base)
+        packets.clear()
 
     def decode(self):
         """(stream, packet) of sound and (stream, (frame, seconds)) of the picture, until the end or an error."""
@@ -224,17 +245,48 @@ def open_container(name, live):
 
 
 def frame_rate(stream):
-    """(frames a second, whether they vary) of a stream; None where it has no rate that makes sense.
+    """Frames a second as the container has them; None where that makes no sense.
 
     Where the two rates that FFmpeg offers agree but for rounding, the guessed one is the exact one, such as
-    30000/1001. Where they do not, the frames vary, and their average keeps the length.
+    30000/1001. Where they do not, the average keeps the length.
     """
     average, guessed = stream.average_rate or 0, stream.guessed_rate or 0
     rates = [rate for rate in (guessed, average) if 0 < rate <= LARGEST_RATE]
-    if not rates:
-        return None, False
-    variable = len(rates) == 2 and abs(average / guessed - 1) > 0.002
-    return (average if variable else rates[0]), variable
+    if len(rates) == 2 and abs(average / guessed - 1) > 0.002:
+        return average
+    return rates[0] if rates else None
+
+
+def measured_rate(name, stream):
+    """(frames a second, whether they vary) of a file, by the times of its packets where they are not even.
+
+    Nothing is decoded, and of an even video only the beginning is read. Without a name, it is as declared.
+    """
+    declared = frame_rate(stream)
+    if name is None:
+        return declared, False
+    with av.open(name) as container:
+        times = sorted(islice(packet_times(container), BEGINNING))
+        steps = np.diff(times) if len(times) > 2 else np.ones(1)
+        # Times are rounded to the time base, in Matroska to a thousandth.
+        if np.ptp(steps) <= max(2, 0.05 * np.median(steps)):
+            return declared, False
+        times = sorted([*times, *packet_times(container)])
+    if stream.frames == len(times):
+        return declared, True
+    seconds = (times[-1] - times[0] + Fraction(float(np.median(steps)))) * stream.time_base
+    rate = (len(times) / seconds).limit_denominator(100_000)
+    return (rate if 0 < rate <= LARGEST_RATE else None), True
+
+
+def packet_times(container):
+    """The times of a container's frames, in units of the stream's time base, in the order of the file."""
+    try:
+        for packet in container.demux(video=0):
+            if packet.pts is not None:
+                yield packet.pts
+    except (av.error.FFmpegError, OSError):
+        return  # whoever decodes it will say so
 
 
 def declared_seconds(stream):
@@ -277,14 +329,13 @@ class VideoSink:
     size_wh: width and height of the frames; padded by one where the encoder wants even sides
     rate: frames a second
     sound: the source's sound streams, copied as they are where the container takes them
-    variable: keep each frame's own time instead of the rate's (.avi cannot)
     """
 
-    def __init__(self, path, size_wh, rate, sound=(), variable=False):
+    def __init__(self, path, size_wh, rate, sound=()):
         self.path, self.frames, self.rate = Path(path), 0, Fraction(rate)
         container, self.codec = find_encoder(self.path.suffix)
         self.intra = self.codec == "mjpeg"
-        self.variable = variable and container != "avi"
+        self.even = container == "avi"
         # Fine enough for times off the rate's grid; .avi knows the rate alone.
         fine = 1 if container == "avi" else -(-10_000 // self.rate.numerator)
         self.time_base = Fraction(self.rate.denominator, self.rate.numerator) if container == "avi" else \
@@ -292,9 +343,7 @@ class VideoSink:
         even = 1 if self.intra else 2
         self.padding = [-side % even for side in size_wh]
         self.size_wh = [side + pad for side, pad in zip(size_wh, self.padding)]
-        # hybrid_fragmented: readable up to the last fragment if the run is killed, a plain MP4 once closed.
-        options = {"movflags": "+hybrid_fragmented+frag_keyframe"} if container == "mp4" else {}
-        self.container = av.open(str(path), "w", format=container, options=options)
+        self.container = av.open(str(path), "w", format=container, options=MUXER_OPTIONS[container])
         self.stream = self.container.add_stream(self.codec, rate=self.rate)
         self.encoder = self.set_up(self.stream.codec_context)
         self.last_pts = -1
@@ -321,7 +370,7 @@ class VideoSink:
         return encoder
 
     def write(self, image, at=None):
-        """Add a frame, BGR uint8 (H, W, 3), `at` seconds from the first where the times vary."""
+        """Add a frame, BGR uint8 (H, W, 3), `at` seconds from the first; by the rate without `at`, and in .avi."""
         if list(image.shape[1::-1]) != [side - pad for side, pad in zip(self.size_wh, self.padding)]:
             raise ValueError(f"frame must be {self.size_wh}, got {image.shape[1::-1]}")
         if any(self.padding):
@@ -335,8 +384,13 @@ class VideoSink:
         self.frames += 1
 
     def next_pts(self, at):
-        """The time of the next frame in units of time_base: on the rate's grid, or `at` where times vary."""
-        at = at if self.variable and at is not None else self.frames / self.rate
+        """The time of the next frame in units of time_base.
+
+        On the rate's grid, unless `at` is off it by more than the rounding of the source's times.
+        """
+        by_rate = self.frames / self.rate
+        if self.even or at is None or abs(at - by_rate) <= ROUNDING:
+            at = by_rate
         self.last_pts = max(self.last_pts + 1, round(at / self.time_base))
         return self.last_pts
 

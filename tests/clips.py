@@ -31,7 +31,8 @@ def make_clip(path, frames=30, rate=Fraction(25), size_wh=(320, 240), sound=Fals
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height = size_wh
-        stream.pix_fmt = "yuv444p" if size_wh[0] % 2 or size_wh[1] % 2 else "yuv420p"
+        odd = size_wh[0] % 2 or size_wh[1] % 2
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv444p" if odd else "yuv420p"
         stream.options = {"bf": "3", "g": "12", **(options or {})} if codec == "libx264" else {}
         if times:
             stream.codec_context.time_base = Fraction(1, 1000)
