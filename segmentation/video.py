@@ -21,6 +21,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.bitstream import BitStreamFilterContext, bitstream_filters_available
 
 from segmentation import SegmentationError
 from segmentation.files import reason
@@ -291,6 +292,9 @@ def packet_times(container):
 
 def declared_seconds(stream):
     """How long the container says that the picture lasts, or None where it does not say."""
+    if stream.container.format.name == "avi":
+        # FFmpeg takes the length of an AVI from the file's own; only its header knows of what was cut off.
+        return stream.frames / stream.average_rate if stream.frames and stream.average_rate else None
     if stream.duration and stream.time_base:
         return stream.duration * stream.time_base
     match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska's tag
@@ -411,9 +415,9 @@ class VideoSink:
         out = self.sound.get(packet.stream)
         if out is None:
             return
-        # .avi has no times before 0, where AAC's first packet lies: its sound begins at 0 then.
-        shift = self.sound_shift.setdefault(out, -sound.time if self.container.format.name == "avi"
-                                            and sound.time < 0 else Fraction(0))
+        # AAC begins with a packet before 0, which would make the muxer move the picture: the sound is moved
+        # instead, by 23 ms at most.
+        shift = self.sound_shift.setdefault(out, max(-sound.time, Fraction(0)))
         pts = round((sound.time + shift) / packet.time_base)
         packet.dts = pts if packet.dts is None else packet.dts - packet.pts + pts
         packet.pts, packet.stream = pts, out
@@ -454,8 +458,14 @@ def count_frames(path):
 
 
 def encoded_frames(path):
-    """The frames of a video as packets, in order, not decoded."""
+    """The frames of a video as packets, in order, not decoded, in the form in which an encoder gives them."""
     with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        # .mp4 and .mkv hold H.264 with lengths before its units, encoders put start codes there.
+        name = f"{stream.codec_context.name}_mp4toannexb"
+        convert = BitStreamFilterContext(name, stream).filter if name in bitstream_filters_available else \
+            lambda packet: [packet] if packet is not None else []
         for packet in container.demux(video=0):
             if packet.size:
-                yield packet
+                yield from convert(packet)
+        yield from convert(None)

@@ -91,7 +91,9 @@ def test_sound_is_copied_bit_for_bit_and_keeps_in_step(segment, tmp_path, name):
     source = make_clip(tmp_path / "in.mp4", 75, Fraction(25), sound=True)
     assert segment(source, name) == 0
     assert sound_in(tmp_path / name) == sound_in(source) != []
-    assert numbers_in(tmp_path / name) == list(range(75))
+    images, times, rate = read_clip(tmp_path / name)
+    assert [number_in(image) for image in images] == list(range(75)) and rate == 25
+    assert times == pytest.approx([number / 25 for number in range(75)], abs=0.001)
     assert segment(source, "mute" + name, "--no-audio") == 0
     assert sound_in(tmp_path / f"mute{name}") == []
 
@@ -217,7 +219,8 @@ def test_a_source_that_breaks_off_is_written_up_to_there(segment, tmp_path, caps
     code = segment(broken)
     err = capsys.readouterr().err
     numbers = numbers_in(tmp_path / "out.avi")
-    assert 20 < len(numbers) < 90 and numbers == list(range(len(numbers)))
+    # The last of them may be cut through the middle.
+    assert 20 < len(numbers) < 90 and numbers[:-1] == list(range(len(numbers) - 1))
     assert code == 1 and f"breaks off after frame {len(numbers) - 1}" in err, err
 
 
