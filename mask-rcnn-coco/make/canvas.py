@@ -1,4 +1,4 @@
-"""A transparent canvas to draw on in unit coordinates, and the colours for it. shapes.py draws with these.
+"""A transparent canvas to draw on in unit coordinates, and the colours for it. shapes_*.py draw with these.
 
     canvas = Canvas(400)
     canvas.oval(0.5, 0.5, 0.4, 0.4, "#e8590c")                  # a disc, 0.4 of the side in radius
@@ -24,6 +24,7 @@ FRACTION_BITS = 4       # OpenCV's drawing takes coordinates in sixteenths of a 
 ERASER = None           # the colour that cuts a hole
 BLACK, WHITE = "#1d1d22", "#f8f8f4"
 SHADES = ("#d62828", "#f3722c", "#f9c22e", "#5fae3c", "#1f8a70", "#2f7fd0", "#23418f", "#7b3fa0", "#e36aa0")
+WOODS = ("#8f5a32", "#b98450", "#d3a878", "#6b4226", "#a87345")
 
 
 def bgr(colour):

@@ -14,10 +14,8 @@ background, of which the training and the test pictures have different kinds.
 import argparse
 import json
 import math
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
 from typing import NamedTuple, Optional
@@ -27,7 +25,14 @@ import cv2
 import numpy as np
 from pycocotools import mask as rle
 from shapes import CLASSES, SUPERSAMPLING, draw_canvas
+from sprites import Picture, Sprite
 from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from segmentation import SegmentationError
+from segmentation.files import complete_file, reason
+from segmentation.options import info, number_in, run, warn
 
 SIZE_RANGE = (0.14, 0.6)        # an object's longer side, of the short side of the picture
 MOST_OBJECTS = 8
@@ -84,106 +89,6 @@ PLACES = {
 
 
 # ---- Objects in their places -----------------------------------------------------------------------------
-
-@dataclass
-class Sprite:
-    """An object of a scene: its class, its canvas (side, side, 4), SUPERSAMPLING times as large as shown, and
-    its place."""
-    name: str
-    canvas: np.ndarray
-    x: float = 0.0              # the middle of the canvas, in pixels of the picture
-    y: float = 0.0
-    angle: float = 0.0          # degrees
-    scale: float = 1.0
-    standing: bool = False      # casts its shadow on the ground, not on a surface behind it
-    shadow: float = 0.0         # how dark, 0..1
-
-    def patch(self):
-        """The object as shown, (h, w, 4) premultiplied, and the picture's pixel (x, y) of its corner."""
-        side = self.canvas.shape[0]
-        zoom = self.scale / SUPERSAMPLING
-        reach = math.ceil(side * zoom * 0.75) + 1       # 0.71 is the half diagonal of a square
-        corner_x, corner_y = math.floor(self.x) - reach, math.floor(self.y) - reach
-        turn = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), self.angle, zoom)
-        turn[:, 2] += (self.x - corner_x - (side - 1) / 2, self.y - corner_y - (side - 1) / 2)
-        shown = cv2.warpAffine(self.canvas, turn, (2 * reach, 2 * reach), flags=cv2.INTER_LINEAR)
-        x, y, w, h = cv2.boundingRect(shown[..., 3])
-        return shown[y:y + h, x:x + w], (corner_x + x, corner_y + y)
-
-
-class Picture:
-    """A picture in the making: image (H, W, 3) uint8, and owner (H, W) uint8, 0 or the number of the object
-    that is seen there."""
-
-    def __init__(self, background):
-        self.image = background.copy()
-        self.owner = np.zeros(background.shape[:2], np.uint8)
-        self.full = [0]                                         # the pixels of each object, hidden ones too,
-        self.seen = [0]                                         # and those that are seen
-
-    def overlap(self, patch, corner):
-        """Where a patch lies in the picture, and the part of the patch that does: (rows, columns), part."""
-        (x, y), (h, w), (height, width) = corner, patch.shape[:2], self.owner.shape
-        x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
-        if x1 <= x0 or y1 <= y0:
-            return None, None
-        return (slice(y0, y1), slice(x0, x1)), patch[y0 - y:y1 - y, x0 - x:x1 - x]
-
-    def hidden(self, patch, corner):
-        """The largest share, of this patch and of the objects it touches, that is hidden with it on top."""
-        place, part = self.overlap(patch, corner)
-        if place is None:
-            return 1.0
-        solid = part[..., 3] > 127
-        covered = np.bincount(self.owner[place][solid], minlength=len(self.full))
-        touched = np.flatnonzero(covered[1:]) + 1
-        lost = [1 - (self.seen[k] - covered[k]) / self.full[k] for k in touched]
-        return max(1 - covered.sum() / max(1, np.count_nonzero(patch[..., 3] > 127)), *lost, 0.0)
-
-    def put(self, patch, corner, sprite):
-        """Lays a patch on top, after its shadow; it owns the pixels where it is more than half opaque."""
-        number = len(self.full)
-        self.full.append(np.count_nonzero(patch[..., 3] > 127))
-        self.seen.append(0)
-        if sprite.shadow:
-            self.darken(*cast_shadow(patch, corner, sprite))
-        place, part = self.overlap(patch, corner)
-        if place is None:
-            return
-        alpha = part[..., 3]
-        ground = cv2.multiply(self.image[place], cv2.merge([255 - alpha] * 3), scale=1 / 255)
-        self.image[place] = cv2.add(ground, np.ascontiguousarray(part[..., :3]))
-        owner, solid = self.owner[place], alpha > 127
-        covered = np.bincount(owner[solid], minlength=number + 1)
-        self.seen = [seen - int(lost) for seen, lost in zip(self.seen, covered)]
-        self.seen[number] = int(covered.sum())
-        owner[solid] = number
-
-    def darken(self, shade, corner):
-        place, part = self.overlap(shade, corner)
-        if place is not None:
-            self.image[place] = cv2.multiply(self.image[place], cv2.merge([255 - part] * 3), scale=1 / 255)
-
-    def objects(self, sprites):
-        """(category id, mask (H, W) bool) of each sprite, in the order they were put."""
-        return [(CLASSES[sprite.name][0], self.owner == number) for number, sprite in enumerate(sprites, 1)]
-
-
-def cast_shadow(patch, corner, sprite):
-    """A soft shadow, (h, w) uint8, and its corner: flat on the ground below the object, or behind it."""
-    h, w = patch.shape[:2]
-    tall, pad = (max(4, h // 7) if sprite.standing else h), max(4, (w + h) // 16)
-    small = cv2.resize(patch[..., 3], (max(2, w // 4), max(2, tall // 4)), interpolation=cv2.INTER_AREA)
-    small = cv2.copyMakeBorder(small, *[max(1, pad // 4)] * 4, cv2.BORDER_CONSTANT, value=0)
-    small = cv2.GaussianBlur(small, (0, 0), max(0.6, pad / 12))
-    shade = cv2.resize(small, (w + 2 * pad, tall + 2 * pad), interpolation=cv2.INTER_LINEAR)
-    x, y = corner[0] - pad, corner[1] - pad
-    if sprite.standing:
-        y += h - tall // 2 - tall // 4
-    else:
-        x, y = x + pad // 2, y + pad // 2
-    return cv2.multiply(shade, sprite.shadow), (x, y)
-
 
 def log_uniform(rng, low, high):
     return float(np.exp(rng.uniform(math.log(low), math.log(high))))
@@ -387,7 +292,6 @@ def write_dataset(folder, count, seed, min_size=(320, 240), max_size=(1920, 1080
                   suffix=".jpg"):
     """Writes `count` scenes and their instances.json into a folder; returns the path of that file."""
     folder = Path(folder)
-    (folder / "images").mkdir(parents=True, exist_ok=True)
     images, annotations = [], []
     for index in tqdm(range(count), unit="scene", file=sys.stderr):
         rng = np.random.default_rng([seed, index])
@@ -395,18 +299,17 @@ def write_dataset(folder, count, seed, min_size=(320, 240), max_size=(1920, 1080
         image, objects = draw_scene(rng, size_wh, split, photos=photos)
         name = f"{index:05d}{suffix}"
         quality = [cv2.IMWRITE_JPEG_QUALITY, 92] if suffix == ".jpg" else []
-        if not cv2.imwrite(str(folder / "images" / name), image, quality):
-            raise OSError(f"cannot write {folder / 'images' / name}")
+        with complete_file(folder / "images" / name) as temporary:
+            cv2.imwrite(str(temporary), image, quality)
         images.append({"id": index, "file_name": name, "width": size_wh[0], "height": size_wh[1]})
         for category_id, mask in objects:
             annotations.append(annotation(len(annotations) + 1, index, category_id, mask))
     categories = [{"id": category_id, "name": name} for name, (category_id, _) in CLASSES.items()]
     path = folder / "instances.json"
-    unfinished = path.with_suffix(".json.part")
-    info = {"description": f"{count} drawn scenes", "seed": seed, "split": split}
-    unfinished.write_text(json.dumps({"info": info, "images": images, "annotations": annotations,
-                                      "categories": categories}), encoding="utf-8")
-    os.replace(unfinished, path)
+    origin = {"description": f"{count} drawn scenes", "seed": seed, "split": split}
+    with complete_file(path) as temporary:
+        temporary.write_text(json.dumps({"info": origin, "images": images, "annotations": annotations,
+                                         "categories": categories}), encoding="utf-8")
     return path
 
 
@@ -415,10 +318,10 @@ def usable_photos(folder, annotations=None):
 
     A cup in a background, not labelled, would teach the network that cups are background. With annotations
     (COCO's instance format), photos that they do not list are left out too. Returns the paths, and a warning
-    for each photo that cannot be read. OSError or ValueError where folder or annotations cannot.
+    for each photo that cannot be read. SegmentationError where folder or annotations cannot.
     """
     if not Path(folder).is_dir():
-        raise OSError(f"{folder} is not a folder of photos")
+        raise SegmentationError(f"{folder} is not a folder of photos: name one with --backgrounds")
     paths = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in (".jpg", ".jpeg",
                                                                                       ".png"))
     if annotations:
@@ -435,8 +338,11 @@ def photos_without_classes(annotations):
         drawn = {category["id"] for category in data["categories"] if category["name"] in CLASSES}
         shown = {entry["image_id"] for entry in data["annotations"] if entry["category_id"] in drawn}
         return {Path(entry["file_name"]).name for entry in data["images"] if entry["id"] not in shown}
+    except OSError as error:
+        raise SegmentationError(f"cannot read {annotations}: {reason(error)}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{annotations} is not a file in COCO's instance format ({error!r})") from error
+        raise SegmentationError(f"{annotations} is not a file in COCO's instance format: it must be JSON with "
+                                "the lists images, categories and annotations") from error
 
 
 # ---- The command -----------------------------------------------------------------------------------------
@@ -449,21 +355,18 @@ def size(text):
     return int(width), int(height)
 
 
-def natural(text):
-    """A whole number from 0."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0, got {text!r}")
-    return int(text)
+natural = number_in(0, 2**31, int)
 
 
-def build_parser():
+def make_parser():
     parser = argparse.ArgumentParser(description="Draw scenes with masks, as a COCO data set.")
     parser.add_argument("--out", required=True, type=Path, help="folder for images/ and instances.json")
-    parser.add_argument("--count", type=natural, default=500, help="number of scenes (default: 500)")
-    parser.add_argument("--seed", type=natural, default=0,
-                        help="another seed gives other scenes (default: 0)")
+    parser.add_argument("--count", type=natural, default=500, metavar="N",
+                        help="number of scenes (default: %(default)s)")
+    parser.add_argument("--seed", type=natural, default=0, metavar="N",
+                        help="another seed gives other scenes (default: %(default)s)")
     parser.add_argument("--split", choices=list(PLACES), default="train",
-                        help="kinds of background: train's or test's (default: train)")
+                        help="kinds of background: train's or test's (default: %(default)s)")
     parser.add_argument("--min-size", type=size, default=(320, 240), metavar="WxH",
                         help="smallest picture (default: 320x240)")
     parser.add_argument("--max-size", type=size, default=(1920, 1080), metavar="WxH",
@@ -478,34 +381,33 @@ def build_parser():
 def find_photos(args):
     photos, warnings = usable_photos(args.backgrounds, args.background_annotations)
     for warning in warnings:
-        print(f"[WARNING] {warning}", file=sys.stderr)
+        warn(f"[WARNING] {warning}")
     if not photos:
-        raise ValueError(f"{args.backgrounds} holds no photo that can serve as a background")
-    print(f"[INFO] {len(photos)} photos of {args.backgrounds} serve as backgrounds")
+        raise SegmentationError(f"{args.backgrounds} holds no photo that can serve as a background")
+    info(f"{len(photos)} photos of {args.backgrounds} serve as backgrounds")
     return photos
 
 
-def main(argv=None):
-    parser = build_parser()
+def work(args):
+    """Draw and write what the options ask for; the exit code."""
+    cv2.setNumThreads(1)  # the pictures are too small to share out
+    photos = find_photos(args) if args.backgrounds else []
+    path = write_dataset(args.out, args.count, args.seed, args.min_size, args.max_size, args.split,
+                         photos, ".png" if args.png else ".jpg")
+    info(f"{args.count} scenes in {path.parent / 'images'}, their objects in {path}")
+    return 0
+
+
+def main(argv=None) -> int:
+    parser = make_parser()
     args = parser.parse_args(argv)
     if any(low > high for low, high in zip(args.min_size, args.max_size)):
         parser.error("--min-size must not exceed --max-size, got "
                      f"{args.min_size[0]}x{args.min_size[1]} and {args.max_size[0]}x{args.max_size[1]}")
     if args.background_annotations and not args.backgrounds:
         parser.error("--background-annotations needs --backgrounds, the folder of the photos")
-    try:
-        photos = find_photos(args) if args.backgrounds else []
-        path = write_dataset(args.out, args.count, args.seed, args.min_size, args.max_size, args.split,
-                             photos, ".png" if args.png else ".jpg")
-    except (OSError, ValueError) as error:
-        print(f"[ERROR] {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    print(f"[INFO] {args.count} scenes in {path.parent / 'images'}, their objects in {path}")
-    return 0
+    return run(work, args)
 
 
 if __name__ == "__main__":
-    cv2.setNumThreads(1)
     sys.exit(main())
