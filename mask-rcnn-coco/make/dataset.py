@@ -1,7 +1,7 @@
 """Annotated pictures in COCO's instance format, and the batches that training sees of them.
 
     data = load_coco("instances.json", "photos/", coco_names=names)
-    batch = make_batch(data, [0, 5, 7], Resizer(353, 609), np.random.default_rng(1))
+    batch = make_batch(data, [0, 5, 7], Resizer(353, 609), np.random.default_rng(1))  # segmentation/resizing.py
 
 The format is the one of cocodataset.org: a JSON file with `images`, `categories` and `annotations`, an
 object's outline as polygons or as RLE, compressed or not. Pictures and annotations that cannot be used are
@@ -194,34 +194,6 @@ def run_lengths(counts):
 
 def leave_out(what):
     print(f"[WARNING] left out: {what}", file=sys.stderr)
-
-
-# ---- The size the network sees ---------------------------------------------------------------------------
-
-class Resizer(NamedTuple):
-    """The rule that a picture's size follows: as large as both sides allow, each then a 16k + 1.
-
-    With SAME padding at four strides of 2, only sides of 16k + 1 put the corners of the picture on cells
-    of the trunk's output, where crop_and_resize takes them to be; at other sizes features sit up to half a
-    cell, 8 pixels, beside their place, by an amount the network cannot know.
-
-    >>> Resizer(353, 609).size_wh((480, 640)), Resizer(353, 609).size_wh((1080, 1920))
-    ((465, 353), (609, 337))
-    """
-
-    short_side: int
-    long_side: int
-
-    def size_wh(self, image_hw):
-        scale = min(self.short_side / min(image_hw), self.long_side / max(image_hw))
-        height, width = (max(round((side * scale - 1) / 16), 2) * 16 + 1 for side in image_hw)
-        return width, height
-
-    def config(self):
-        """The rule as TensorFlow's pipeline.config writes it."""
-        return ("model {\n  faster_rcnn {\n    image_resizer {\n      keep_aspect_ratio_resizer {\n"
-                f"        min_dimension: {self.short_side}\n        max_dimension: {self.long_side}\n"
-                "      }\n    }\n  }\n}\n")
 
 
 # ---- What training sees ----------------------------------------------------------------------------------

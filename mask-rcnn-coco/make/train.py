@@ -29,13 +29,14 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import text_graph
-from dataset import Resizer, load_coco, make_batch, shuffled_batches
+from dataset import load_coco, make_batch, shuffled_batches
 from frozen_graph import read_consts, write_consts
 from model import MaskRCNN
 
 from segmentation import SegmentationError, network
 from segmentation.files import complete_file
 from segmentation.options import number_in, run
+from segmentation.resizing import Resizer
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
 # Measured for training from scratch on a CPU, in place of the published configuration's momentum of 0.9 and
