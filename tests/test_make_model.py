@@ -69,7 +69,7 @@ def picture(size_wh, seed=0):
 @pytest.mark.parametrize("num_classes", [90, 3])
 def test_pytorch_and_cv2_give_the_same(tmp_path, num_classes):
     model = random_model(num_classes)
-    frozen_graph.write_consts(tmp_path / "graph.pb", model.consts())
+    frozen_graph.write_consts(tmp_path / "graph.pb", frozen_graph.shift_masks(model.consts(), 0))
     text = text_graph.build(num_classes)
     for size_wh in SIZES_WH:
         image = picture(size_wh)
@@ -109,6 +109,23 @@ def test_a_frozen_graph_holds_every_constant_of_the_text_graph(tmp_path):
     model = MaskRCNN(90, 0.05)
     assert model.load_consts(found) == []
     assert all((model.consts()[name] == array).all() for name, array in consts.items())
+
+
+def test_a_half_covered_cell_crosses_the_scripts_threshold_and_the_shift_can_be_undone(tmp_path):
+    consts = random_model(2, 0.05).consts()
+    frozen_graph.write_consts(tmp_path / "trained.pb", consts, half=True)
+    (tmp_path / "trained.config").write_text("the rule")
+    frozen_graph.shift_graph(tmp_path / "trained.pb", tmp_path / "demo.pb")
+    shifted = frozen_graph.read_consts(tmp_path / "demo.pb")
+    moved = shifted[frozen_graph.MASK_BIASES] - consts[frozen_graph.MASK_BIASES]
+    np.testing.assert_allclose(1 / (1 + np.exp(-moved)), 0.3, atol=1e-6)
+    assert (tmp_path / "demo.config").read_text() == "the rule"
+    assert abs((tmp_path / "demo.pb").stat().st_size - (tmp_path / "trained.pb").stat().st_size) < 100
+    again = frozen_graph.shift_masks(shifted)
+    undone = frozen_graph.shift_masks(again, 0)
+    for name, array in frozen_graph.read_consts(tmp_path / "trained.pb").items():
+        np.testing.assert_array_equal(again[name], shifted[name])
+        np.testing.assert_allclose(undone[name], array, atol=1e-6)
 
 
 def test_weights_of_other_classes_leave_the_class_layers(tmp_path):

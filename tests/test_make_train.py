@@ -92,6 +92,7 @@ def test_own_classes_get_a_label_file_and_a_text_graph(folder, capsys):
     assert run(folder, "--iterations", "3", "--holdout", "0", "--half") == 0
     assert (folder / "g.txt").read_text() == "disc\nsquare\n"
     assert "num_classes" in (folder / "g.pbtxt").read_text()
+    assert consts(folder / "g.pb")[frozen_graph.SHIFT] == np.float32(frozen_graph.MASK_SHIFT)
     assert "min_dimension: 97\n        max_dimension: 129" in (folder / "g.config").read_text()
     assert len(consts(folder / "g.pb")[frozen_graph.CLASS_BIASES]) == 3
     assert not (folder / "g.checkpoint").exists()
@@ -169,6 +170,20 @@ def test_init_takes_all_but_the_class_layers(folder, capsys):
     assert "leave out --width" in capsys.readouterr().err
     assert run(folder, "--init", str(folder / "a.json")) == 1
     assert "a.json" in capsys.readouterr().err
+
+
+def test_the_shift_of_masks_is_undone_before_fine_tuning_and_applied_once(folder):
+    trained = MaskRCNN(2, 0.02).consts()
+    for name, own in (("trained.pb", trained), ("ours.pb", frozen_graph.shift_masks(trained))):
+        frozen_graph.write_consts(folder / name, own)
+        args = train.make_parser().parse_args(["--images", str(folder), "--annotations", "a", "--out",
+                                               str(folder / "g.pb"), "--init", str(folder / name)])
+        biases = train.start(args, 2).model.consts()[frozen_graph.MASK_BIASES]
+        np.testing.assert_allclose(biases, trained[frozen_graph.MASK_BIASES], atol=1e-6)
+    assert run(folder, "--iterations", "1", "--holdout", "0", "--learning-rate", "1e-9", "--init",
+               str(folder / "ours.pb")) == 0
+    np.testing.assert_allclose(consts(folder / "g.pb")[frozen_graph.MASK_BIASES],
+                               trained[frozen_graph.MASK_BIASES] + frozen_graph.MASK_SHIFT, atol=1e-6)
 
 
 def test_fine_tuning_keeps_the_averages_of_batch_normalisation(folder):

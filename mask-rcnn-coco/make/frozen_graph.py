@@ -7,6 +7,7 @@ cv2.dnn takes the weights of such a file and the layers of a text graph, so thes
 The messages and their field numbers are those at the top of segmentation/frozen_graph.py, which reads them.
 """
 
+import math
 import sys
 from pathlib import Path
 
@@ -22,6 +23,13 @@ from segmentation.files import complete_file, reason
 
 DTYPES = {"float32": 1, "int32": 3, "float16": 19}  # tensorflow.DataType
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"
+MASK_BIASES = "SecondStageBoxPredictor/Conv_1/biases"
+# A constant of ours, which cv2.dnn does not look at: how far the mask biases stand from those trained.
+SHIFT = "mask_logit_shift"
+# The scripts cut masks at 0.3, the tutorial's choice for the official weights. Training on the part of each
+# cell that is object makes 0.5 right instead: a cell half covered gets a logit of 0. Moved by this much, it
+# gets a probability of 0.3, and the scripts' cut is the right one for our graphs too.
+MASK_SHIFT = math.log(0.3 / 0.7)
 SCOPES = (("FirstStageFeatureExtractor/InceptionV2/InceptionV2", TRUNK),
           ("SecondStageFeatureExtractor/InceptionV2", HEAD),
           ("SecondStageFeatureExtractor_1/InceptionV2", HEAD))
@@ -42,6 +50,28 @@ def read_consts(path):
         raise SegmentationError(f"cannot use {path}: {error}") from error
     return {name: array.astype(np.float32) if array.dtype == np.float16 else array
             for name, array in consts.items()}
+
+
+def shift_masks(consts, shift=MASK_SHIFT):
+    """The constants with all mask logits moved by `shift` from those trained, which is recorded among them.
+
+    Where a shift is recorded already it is undone first, so with 0 these are the constants as trained; TensorFlow's
+    graphs record none.
+    """
+    change = np.float32(shift) - consts.get(SHIFT, np.float32(0))
+    return {**consts, MASK_BIASES: consts[MASK_BIASES] + change, SHIFT: np.float32(shift)}
+
+
+def shift_graph(source, target, shift=MASK_SHIFT):
+    """Write the frozen graph `source` to `target` with its masks shifted, and with the files beside it."""
+    consts = read_consts(source)
+    half = any(array.dtype == np.float16 for array in reader.read_consts(Path(source).read_bytes()).values())
+    write_consts(target, shift_masks(consts, shift), half)
+    for suffix in (".config", ".txt", ".pbtxt"):
+        beside = Path(source).with_suffix(suffix)
+        if beside.is_file() and beside != Path(target).with_suffix(suffix):
+            with complete_file(Path(target).with_suffix(suffix)) as temporary:
+                temporary.write_bytes(beside.read_bytes())
 
 
 def fixed_consts(num_classes):

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import text_graph
 from dataset import load_coco, make_batch, shuffled_batches
-from frozen_graph import read_consts, write_consts
+from frozen_graph import SHIFT, read_consts, shift_masks, write_consts
 from model import MaskRCNN
 
 from segmentation import SegmentationError, network
@@ -93,6 +93,8 @@ def start(args, num_classes):
     """A Training at its start: random weights, or those of --init, or those of the checkpoint."""
     torch.manual_seed(args.seed)
     consts = read_consts(args.init) if args.init else None
+    if consts and SHIFT in consts:  # a graph of our own, not one of TensorFlow's
+        consts = shift_masks(consts, 0)
     width = args.width or (width_of(consts, args.init) if consts else 0.25)
     model = MaskRCNN(num_classes, width)
     if consts:
@@ -119,7 +121,8 @@ def width_of(consts, path):
     """
     with torch.device("meta"):  # shapes without numbers
         full = MaskRCNN(1, 1.0).tensors()
-    channels = {name: len(tensor) for name, (tensor, _) in full.items() if name.endswith("/gamma")}
+    channels = {name: len(tensor) for name, (tensor, _) in full.items()
+                if name.endswith(("/gamma", "Conv/biases"))}
     if not channels.keys() <= consts.keys():
         raise SegmentationError(f"{path} is not the weights of this network: name another file with --init")
     widths = [len(consts[name]) / count for name, count in channels.items() if len(consts[name]) > 8]
@@ -273,8 +276,8 @@ def load_checkpoint(training, path):
 # ---- After -----------------------------------------------------------------------------------------------
 
 def export(model, data, args):
-    """Write the frozen graph and what goes with it beside it."""
-    write_consts(args.out, model.consts(), args.half)
+    """Write the frozen graph, its masks shifted to suit the scripts' threshold, and what goes with it beside it."""
+    write_consts(args.out, shift_masks(model.consts()), args.half)
     texts = {".config": Resizer(args.short_side, args.long_side).config()}
     if data.own_classes:
         texts[".txt"] = "".join(f"{name}\n" for name in data.names)
@@ -353,7 +356,7 @@ def make_parser():
     length.add_argument("--minutes", type=number_in(0.01, 10**6), metavar="M", help="or how long to learn")
     group.add_argument("--batch", type=number_in(1, 1024, int), default=8, metavar="N",
                        help="pictures in a batch (default: %(default)s)")
-    group.add_argument("--learning-rate", type=number_in(0, 1), metavar="R",
+    group.add_argument("--learning-rate", type=number_in(1e-9, 1), metavar="R",
                        help=f"highest value (default: {LEARNING_RATE:g}, with --init {FINE_TUNING_RATE:g})")
     group.add_argument("--seed", type=number_in(0, 2**31, int), default=0, metavar="N",
                        help="draws another order and other weights to start from (default: %(default)s)")
