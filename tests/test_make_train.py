@@ -319,11 +319,33 @@ class Oracle:
 
 def test_perfect_boxes_score_1_and_shifted_ones_less(folder):
     data = dataset.load_coco(folder / "a.json", folder, NAMES)
-    figures = evaluate.evaluate(Oracle(data), data, threshold=0.5)
+    figures, nearest = evaluate.evaluate(Oracle(data), data, [(0.5, "linear"), (0.5, "nearest")])
+    assert figures.box_ap == nearest.box_ap and figures.mask_ap > nearest.mask_ap
     assert figures.box_ap == pytest.approx(1) and figures.mask_ap > 0.85
     assert set(figures.by_class) == {"disc", "square"}
-    shifted = evaluate.evaluate(Oracle(data, 5), data)
+    shifted, = evaluate.evaluate(Oracle(data, 5), data)
     assert shifted.box_ap50 == pytest.approx(1) and shifted.box_ap < 0.8
+
+
+def test_classes_can_be_left_out_of_the_figures(folder):
+    data = dataset.load_coco(folder / "a.json", folder, NAMES)
+    for outline in (outline for picture in data.pictures for outline in picture.objects):
+        outline.rle["counts"] = outline.rle["counts"] if outline.label else rle_masks.encode(
+            np.eye(120, 160, dtype=np.uint8, order="F"))["counts"]
+    figures, = evaluate.evaluate(Oracle(data), data, [(0.5, "linear")], ["square", "star"])
+    assert set(figures.by_class) == {"square"} and figures.mask_ap > 0.9
+
+
+def test_evaluate_runs_own_classes_and_refuses_others(folder, capsys):
+    assert run(folder, "--iterations", "1", "--holdout", "0") == 0
+    command = ["--weights", str(folder / "g.pb"), "--images", str(folder), "--annotations", str(folder / "a.json")]
+    assert evaluate.main([*command, "--interpolation", "linear", "cubic", "--threshold", "0.3", "0.5",
+                          "--known-classes"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("6 pictures: box AP50") == 4 and "cut at 0.5, cubic" in out and "disc  " in out
+    write(folder, **{**read(folder), "categories": [{"id": 3, "name": "ring"}, {"id": 8, "name": "star"}]})
+    assert evaluate.main(command) == 1
+    assert "is about other classes (ring, star" in capsys.readouterr().err
 
 
 def test_evaluate_reports_a_missing_file(folder, capsys):

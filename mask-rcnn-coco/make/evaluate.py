@@ -2,15 +2,18 @@
 
     python mask-rcnn-coco/make/evaluate.py --weights my_graph.pb --images photos/ --annotations val.json
     python mask-rcnn-coco/make/evaluate.py --weights my_graph.pb --images photos/ --annotations val.json \\
-        --interpolation nearest --threshold 0.5
+        --interpolation nearest linear cubic --threshold 0.3 0.5 --known-classes
 
 AP is COCO's: the area under precision over recall, averaged over the classes that occur; AP50 counts an
-object as found from an IoU of 0.5, AP averages over ten such limits, 0.50 to 0.95.
+object as found from an IoU of 0.5, AP averages over ten such limits, 0.50 to 0.95. Several interpolations and
+thresholds are measured on the same detections. With --known-classes only those classes count that the graph
+has seen in training: a graph of 24 of COCO's classes cannot find the other 56 on a photo.
 """
 
 import argparse
 import contextlib
 import io
+import itertools
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -24,10 +27,12 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from dataset import load_coco, read_picture
+from frozen_graph import read_consts
 
-from segmentation.instances import paste_mask
-from segmentation.network import MaskRCNN
-from segmentation.options import add_mask_options, number_in, run, size
+from segmentation import SegmentationError
+from segmentation.instances import INTERPOLATIONS, paste_mask
+from segmentation.network import MaskRCNN, known_classes
+from segmentation.options import number_in, run, size
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
 CONFIDENCE = 0.05  # AP looks at the whole curve, so also at what scores too little to be shown
@@ -43,18 +48,28 @@ class Figures(NamedTuple):
     by_class: dict
 
 
-def evaluate(net, dataset, threshold=0.3, interpolation="linear"):
-    """The Figures of a MaskRCNN on a Dataset's pictures; a picture that cannot be read counts as empty."""
-    results = []
+def evaluate(net, dataset, pastes=((0.3, "linear"),), classes=None):
+    """The Figures of a MaskRCNN on a Dataset's pictures for each way to paste masks, in their order.
+
+    pastes: (threshold, interpolation) of each way; classes: the names of those that count, without it all
+
+    A picture that cannot be read counts as one on which nothing was found.
+    """
+    results = {paste: [] for paste in pastes}
     for number, picture in enumerate(tqdm(dataset.pictures, desc="measuring", unit="picture", leave=False)):
         image = read_picture(picture)
-        if image is not None:
-            results += coco_results(net(image), number, threshold, interpolation)
+        found = net(image) if image is not None else ()
+        for paste in pastes if len(found) else ():
+            results[paste] += coco_results(found, number, *paste)
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports each of its steps
-        truth = coco_truth(dataset)
-        boxes, masks = (measure(truth, results, kind) for kind in ("bbox", "segm"))
-    names = {number: dataset.names[number] for number in truth.getCatIds()}
-    by_class = {names[number]: mean(masks[:, :, index]) for index, number in enumerate(sorted(names))}
+        truth = coco_truth(dataset, classes)
+        boxes = measure(truth, results[pastes[0]], "bbox")
+        return [figures(truth, dataset.names, boxes, measure(truth, results[paste], "segm")) for paste in pastes]
+
+
+def figures(truth, names, boxes, masks):
+    """The Figures that the precisions of boxes and masks make."""
+    by_class = {names[label]: mean(masks[:, :, index]) for index, label in enumerate(sorted(truth.getCatIds()))}
     return Figures(mean(boxes[0]), mean(boxes), mean(masks[0]), mean(masks), by_class)
 
 
@@ -70,8 +85,11 @@ def coco_results(found, number, threshold, interpolation):
     return results
 
 
-def coco_truth(dataset):
-    """A Dataset as pycocotools takes it; pictures are numbered from 0, categories are the classes from 0."""
+def coco_truth(dataset, classes=None):
+    """A Dataset as pycocotools takes it; pictures are numbered from 0, categories are the classes from 0.
+
+    The categories are those of `classes`, names, that occur; without it all that occur.
+    """
     truth, annotations = COCO(), []
     for number, picture in enumerate(dataset.pictures):
         for outline, crowd in [(o, 0) for o in picture.objects] + [(o, 1) for o in picture.crowds]:
@@ -80,6 +98,7 @@ def coco_truth(dataset):
                                 "area": float(rle_masks.area(outline.rle)),
                                 "bbox": rle_masks.toBbox(outline.rle).tolist()})
     seen = sorted({annotation["category_id"] for annotation in annotations})
+    seen = [label for label in seen if classes is None or dataset.names[label] in classes]
     sizes = [picture.image_hw for picture in dataset.pictures]
     truth.dataset = {"images": [{"id": number, "height": h, "width": w} for number, (h, w) in enumerate(sizes)],
                      "annotations": annotations, "categories": [{"id": label} for label in seen]}
@@ -103,11 +122,11 @@ def mean(precision):
     return float(measured.mean()) if measured.size else -1.0
 
 
-def report(figures, pictures):
-    """The figures as lines of text."""
-    lines = [f"[INFO] {pictures} pictures: box AP50 {figures.box_ap50:.3f}, box AP {figures.box_ap:.3f}, "
-             f"mask AP50 {figures.mask_ap50:.3f}, mask AP {figures.mask_ap:.3f}"]
-    ordered = sorted(figures.by_class.items(), key=lambda entry: -entry[1])
+def report(found, pictures):
+    """Figures as lines of text, for that many pictures."""
+    lines = [f"[INFO] {pictures} pictures: box AP50 {found.box_ap50:.3f}, box AP {found.box_ap:.3f}, "
+             f"mask AP50 {found.mask_ap50:.3f}, mask AP {found.mask_ap:.3f}"]
+    ordered = sorted(found.by_class.items(), key=lambda entry: -entry[1])
     return "\n".join(lines + [f"  {name:<20} mask AP {ap:.3f}" for name, ap in ordered])
 
 
@@ -115,7 +134,14 @@ def work(args):
     """Load, measure, print; the exit code."""
     dataset = load_coco(args.annotations, args.images, read_labels(MODEL_FOLDER / LABELS))
     net = MaskRCNN.load(MODEL_FOLDER, args.weights, args.size, args.confidence)
-    print(report(evaluate(net, dataset, args.threshold, args.interpolation), len(dataset)))
+    if net.labels != tuple(dataset.names):
+        raise SegmentationError(f"{args.annotations} is about other classes ({', '.join(dataset.names[:3])}, ...) "
+                                f"than {args.weights} ({', '.join(net.labels[:3])}, ...)")
+    classes = known_classes(read_consts(args.weights), net.labels) if args.known_classes else None
+    pastes = list(itertools.product(args.threshold, args.interpolation))
+    for paste, found in zip(pastes, evaluate(net, dataset, pastes, classes)):
+        print("[INFO] masks cut at {:g}, {}".format(*paste))
+        print(report(found, len(dataset)))
     return 0
 
 
@@ -128,7 +154,13 @@ def make_parser():
                         help="count objects that score more than this, 0 to 1 (default: %(default)s)")
     parser.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",
                         help="what the network sees; keep is the model's own rule (default: %(default)s)")
-    add_mask_options(parser)
+    parser.add_argument("-t", "--threshold", type=number_in(0, 1), nargs="+", default=[0.3], metavar="P",
+                        help="a pixel is the object's where its mask is above this, 0 to 1; several are compared "
+                             "(default: 0.3)")
+    parser.add_argument("--interpolation", choices=INTERPOLATIONS, nargs="+", default=["linear"],
+                        help="how a mask is resized to its box; several are compared (default: linear)")
+    parser.add_argument("--known-classes", action="store_true",
+                        help="count only the classes that the graph has seen in training")
     return parser
 
 

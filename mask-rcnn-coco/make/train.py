@@ -294,7 +294,7 @@ def measure(data, args):
     import evaluate
 
     net = network.MaskRCNN.load(MODEL_FOLDER, args.out, "keep", evaluate.CONFIDENCE)
-    print(evaluate.report(evaluate.evaluate(net, data), len(data)))
+    print(evaluate.report(*evaluate.evaluate(net, data), len(data)))
 
 
 def work(args):
