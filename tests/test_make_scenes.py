@@ -178,3 +178,23 @@ def test_sizes_stay_between_the_limits(scenes):
     assert (sizes.min(axis=0) >= (320, 240)).all() and (sizes.max(axis=0) <= (1920, 1080)).all()
     assert (sizes.max(axis=1) / sizes.min(axis=1)).max() <= scenes.LONGEST_ASPECT + 0.01
     assert scenes.draw_size(rng, (640, 128), (640, 128)) == (640, 128)
+
+
+def test_a_clip_can_be_of_chosen_classes(scenes):
+    frames = list(scenes.draw_clip(np.random.default_rng(0), SIZE, 2, place="shore", names=("cat", "dog", "cat")))
+    assert [sorted(category for category, _ in objects) for _, objects in frames] == [[17, 17, 18]] * 2
+
+
+def test_the_example_files_are_what_their_command_draws(scenes):
+    examples = importlib.import_module("example_files")
+    for name in examples.PICTURES:
+        drawn, objects = examples.truth(name)
+        kept = cv2.imread(str(MAKE.parents[1] / name))
+        assert len(objects) >= 6 and kept.shape == drawn.shape
+        assert np.abs(kept.astype(int) - drawn).mean() < 5, name  # of JPEG and noise
+    video = cv2.VideoCapture(str(MAKE.parents[1] / examples.CLIP))
+    assert video.get(cv2.CAP_PROP_FPS) == examples.CLIP_FPS
+    found, frame = video.read()
+    drawn, objects = next(examples.clip())
+    assert found and len(objects) == len(examples.CLIP_NAMES)
+    assert np.abs(frame.astype(int) - drawn).mean() < 4

@@ -227,13 +227,17 @@ def draw_scene(rng, size_wh, split="train", count=None, place=None, photos=()):
     return draw_look(rng, size_wh)(picture.image), picture.objects(sprites)
 
 
-def draw_clip(rng, size_wh, frames, split="test", count=5, place=None):
+def draw_clip(rng, size_wh, frames, split="test", count=5, place=None, names=None):
     """Frames of a scene in motion: yields image and objects as draw_scene gives them, `frames` times.
+
+    names, where given, are the classes of the objects, in place of `count` drawn by lot.
 
     The background, the look, the objects and their order stay; each object drifts and sways about its place
     and comes back to it, so the last frame leads over to the first. An object's mask may be empty in a frame.
     """
     background, horizon, kind = draw_background(rng, size_wh, split, place)
+    if names:
+        kind, count = kind._replace(names=tuple(names)), len(names)
     _, sprites = compose(rng, background, horizon, draw_lots(rng, kind, count))
     paths = draw_paths(rng, sprites, background)
     look = draw_look(rng, size_wh, clean=True)
