@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -170,6 +171,13 @@ def test_wrong_arguments_are_refused_with_2(scenes, tmp_path, capsys, arguments,
     assert refusal.value.code == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_every_option_is_in_the_readme(scenes):
+    section = (MAKE / "README.md").read_text(encoding="utf-8").partition("### Drawing scenes")[2]
+    documented = set(re.findall(r"^\| `(--[\w-]+)", section, re.M))
+    assert documented == {option for action in scenes.make_parser()._actions for option in action.option_strings
+                          if option not in ("-h", "--help")}
 
 
 def test_sizes_stay_between_the_limits(scenes):

@@ -2,6 +2,7 @@
 
 import doctest
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -237,6 +238,19 @@ def test_no_readable_picture_is_an_error(folder, capsys):
         path.write_bytes(b"")
     assert run(folder, "--holdout", "0") == 1
     assert "none of the pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("heading, script", [("Train on your own", train), ("Measure a graph", evaluate)])
+def test_every_option_is_in_the_readme_and_no_other_is(heading, script):
+    section = (MODEL_FOLDER / "make" / "README.md").read_text(encoding="utf-8").partition(f"## {heading}")[2]
+    rows = {re.search(r"--[\w-]+", row).group(): row
+            for row in re.findall(r"^\| `-.*\|$", section.partition("\n## ")[0], re.M)}
+    options = {max(action.option_strings, key=len): action.default for action in script.make_parser()._actions
+               if "--help" not in action.option_strings}
+    assert set(rows) == set(options)
+    for name, default in options.items():
+        default = default[0] if isinstance(default, list) else default
+        assert default in (None, False) or str(default) in rows[name], name
 
 
 def test_usage_errors(folder):

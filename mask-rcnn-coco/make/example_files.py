@@ -1,11 +1,11 @@
 """Draws the example pictures and the example clip of this repository: scenes that no network was trained on.
 
-    python mask-rcnn-coco/make/example_files.py             # images/example_01.jpg to 03.jpg, videos/*.mp4
+    python mask-rcnn-coco/make/example_files.py             # images/example_0*.jpg, videos/*.mp4, classes.jpg
     python mask-rcnn-coco/make/example_files.py --out /tmp/examples
 
 They are of the test split (scenes.py), so their backgrounds are of kinds that the training pictures lack.
 PICTURES and CLIP say how each is drawn; truth() and clip() draw the same again, with the masks. The clip is
-H.264 where PyAV is installed (pip install av), else MPEG-4.
+H.264 where PyAV is installed (pip install av), else MPEG-4. classes.jpg beside this file shows every class.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scenes import draw_clip, draw_scene
+from shapes import CLASSES, draw_object
 
 from segmentation.files import complete_file
 from segmentation.options import info, run
@@ -31,6 +32,7 @@ PICTURES = {  # file: place, seed
 PICTURE_WH, JPEG_QUALITY = (1280, 853), 92
 CLIP, CLIP_PLACE, CLIP_SEED = "videos/cats_and_dogs.mp4", "shore", 22
 CLIP_WH, CLIP_FPS, CLIP_FRAMES = (640, 360), 25, 150
+SHEET, SHEET_COLUMNS, SHEET_TILE = "mask-rcnn-coco/make/classes.jpg", 8, 112
 CLIP_NAMES = ("dog", "cat", "dog", "cat", "sports ball")
 
 
@@ -44,6 +46,18 @@ def clip():
     """The frames of CLIP, each as draw_scene gives it."""
     return draw_clip(np.random.default_rng([CLIP_SEED, 0]), CLIP_WH, CLIP_FRAMES, place=CLIP_PLACE,
                      names=CLIP_NAMES)
+
+
+def sheet():
+    """A picture of one object of every class, in the order of CLASSES, on a light ground."""
+    tiles = []
+    for name, (category, _) in CLASSES.items():
+        drawn = draw_object(np.random.default_rng(category), name, SHEET_TILE - 12)
+        drawn = cv2.copyMakeBorder(drawn, 6, 6, 6, 6, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+        ground = np.full((SHEET_TILE, SHEET_TILE, 3), 232, np.uint16) * (255 - drawn[..., 3:]) // 255
+        tiles.append(cv2.add(ground.astype(np.uint8), np.ascontiguousarray(drawn[..., :3])))
+    rows = [np.hstack(tiles[start:start + SHEET_COLUMNS]) for start in range(0, len(tiles), SHEET_COLUMNS)]
+    return np.vstack(rows)
 
 
 def write_clip(path, frames):
@@ -66,9 +80,9 @@ def write_clip(path, frames):
 
 def work(args):
     """Draw and write them all; the exit code."""
-    for name in PICTURES:
+    for name, image in [*((name, truth(name)[0]) for name in PICTURES), (SHEET, sheet())]:
         with complete_file(args.out / name) as temporary:
-            cv2.imwrite(str(temporary), truth(name)[0], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            cv2.imwrite(str(temporary), image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         info(f"wrote {args.out / name}")
     with complete_file(args.out / CLIP) as temporary:
         write_clip(temporary, (image for image, _ in clip()))
