@@ -20,6 +20,7 @@ from model import MaskRCNN, crop_rois, same_padding, suppress
 from segmentation import SegmentationError
 
 MODEL_FOLDER = Path(text_graph.__file__).parent.parent
+DEMO = MODEL_FOLDER / "demo_inference_graph.pb"
 OUTPUTS = ["detection_out_final", "detection_masks"]
 SIZES_WH = [(209, 177), (208, 160), (150, 201)]  # 16k + 1; even, so padded unevenly; one of each
 
@@ -80,6 +81,20 @@ def test_pytorch_and_cv2_give_the_same(tmp_path, num_classes):
         np.testing.assert_allclose(own_rows[0, 0, :, 2:], rows[:, 2:], atol=1e-3)
         np.testing.assert_allclose(own_masks, masks, atol=1e-3)
         assert masks.std() > 0.05
+
+
+@pytest.mark.skipif(not DEMO.is_file(), reason=f"no demo graph at {DEMO}")
+def test_pytorch_and_cv2_give_the_same_with_trained_weights():
+    consts = frozen_graph.read_consts(DEMO)
+    model = MaskRCNN(90, len(consts["Conv/biases"]) / 512).eval()
+    assert model.load_consts(consts) == []
+    image = cv2.resize(cv2.imread(str(MODEL_FOLDER.parent / "images" / "example_01.jpg")), (529, 353))
+    rows, masks = cv2_outputs(DEMO, text_graph.build(90), image)
+    own_rows, own_masks = model.detect(torch.tensor(image[..., ::-1].copy()).permute(2, 0, 1)[None])
+    assert len(rows) >= 5 and own_rows.shape == (1, 1, len(rows), 7)
+    np.testing.assert_array_equal(own_rows[0, 0, :, 1], rows[:, 1])
+    np.testing.assert_allclose(own_rows[0, 0, :, 2:], rows[:, 2:], atol=1e-3)
+    np.testing.assert_allclose(own_masks, masks, atol=1e-3)
 
 
 def test_the_model_folder_s_text_graph_serves_90_classes():

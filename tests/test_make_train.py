@@ -3,6 +3,7 @@
 import doctest
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from segmentation import SegmentationError
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pycocotools")
 
 MODEL_FOLDER = Path(train.__file__).parent.parent
+ROOT = MODEL_FOLDER.parent
 OWN = [{"id": 3, "name": "disc"}, {"id": 8, "name": "square"}]
 COCO = [{"id": 13, "name": "stop sign"}, {"id": 85, "name": "clock"}]
 NAMES = tuple((MODEL_FOLDER / "object_detection_classes_coco.txt").read_text().splitlines())
@@ -171,6 +173,22 @@ def test_init_takes_all_but_the_class_layers(folder, capsys):
     assert "leave out --width" in capsys.readouterr().err
     assert run(folder, "--init", str(folder / "a.json")) == 1
     assert "a.json" in capsys.readouterr().err
+
+
+def test_fine_tuning_starts_from_weights_under_the_official_names(folder, capsys):
+    stand_in = ROOT.parent / "shared" / "tools" / "random_graph.py"
+    if not stand_in.is_file():
+        pytest.skip(f"no stand-in weights: {stand_in} is not there")
+    official = folder / "frozen_inference_graph.pb"
+    subprocess.run([sys.executable, stand_in, official, "--width", "0.1"], check=True, capture_output=True)
+    assert train.main(["--images", str(folder), "--annotations", str(folder / "a.json"), "--init", str(official),
+                       "--iterations", "2", "--batch", "2", "--holdout", "0.2", "--short-side", "97", "--long-side",
+                       "129", "--out", str(folder / "g.pb")]) == 0
+    out = capsys.readouterr().out
+    assert "start fresh" in out and "1 pictures: box AP50" in out
+    official, own = consts(official), consts(folder / "g.pb")
+    assert all(own[name].shape == array.shape for name, array in official.items()
+               if not name.startswith(train.CLASS_LAYERS) and "Reshape_1" not in name)
 
 
 def test_the_shift_of_masks_is_undone_before_fine_tuning_and_applied_once(folder):

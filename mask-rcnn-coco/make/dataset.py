@@ -25,6 +25,7 @@ from targets import JITTER, MASK_CELLS
 
 from segmentation import SegmentationError
 from segmentation.files import reason
+from segmentation.options import warn
 
 FLIP = 0.5              # random_horizontal_flip of the model's published training configuration
 CROP = 0.5              # this part of the pictures is cropped
@@ -193,7 +194,7 @@ def run_lengths(counts):
 
 
 def leave_out(what):
-    print(f"[WARNING] left out: {what}", file=sys.stderr)
+    warn(f"[WARNING] left out: {what}")
 
 
 # ---- What training sees ----------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from frozen_graph import read_consts
 from segmentation import SegmentationError
 from segmentation.instances import INTERPOLATIONS, paste_mask
 from segmentation.network import MaskRCNN, known_classes
-from segmentation.options import number_in, run, size
+from segmentation.options import info, number_in, run, size
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
 CONFIDENCE = 0.05  # AP looks at the whole curve, so also at what scores too little to be shown
@@ -140,7 +140,7 @@ def work(args):
     classes = known_classes(read_consts(args.weights), net.labels) if args.known_classes else None
     pastes = list(itertools.product(args.threshold, args.interpolation))
     for paste, found in zip(pastes, evaluate(net, dataset, pastes, classes)):
-        print("[INFO] masks cut at {:g}, {}".format(*paste))
+        info("masks cut at {:g}, {}".format(*paste))
         print(report(found, len(dataset)))
     return 0
 

@@ -35,7 +35,7 @@ from model import MaskRCNN
 
 from segmentation import SegmentationError, network
 from segmentation.files import complete_file
-from segmentation.options import number_in, run
+from segmentation.options import info, number_in, run, warn
 from segmentation.resizing import Resizer
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
@@ -138,7 +138,7 @@ def take_over(model, consts, path):
                                 "missing or of another shape; leave out --width to take that of the file")
     if left:
         layers = sorted({name.rsplit("/", 1)[0] for name in left})
-        print(f"[INFO] start fresh, as the number of classes differs: {', '.join(layers)}")
+        info(f"start fresh, as the number of classes differs: {', '.join(layers)}")
 
 
 # ---- While it runs ---------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def train(training, data, args):
     except KeyboardInterrupt:
         save_checkpoint(training, checkpoint_path(args))
         bar.close()
-        print(f"[INFO] stopped at iteration {training.done}: go on with --resume", file=sys.stderr)
+        warn(f"[INFO] stopped at iteration {training.done}: go on with --resume")
         raise
     finally:
         signal.signal(signal.SIGTERM, on_kill)
@@ -286,7 +286,7 @@ def export(model, data, args):
         with complete_file(args.out.with_suffix(suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
     written = ", ".join(str(args.out.with_suffix(suffix)) for suffix in texts)
-    print(f"[INFO] wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB), {written}")
+    info(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.1f} MB), {written}")
 
 
 def measure(data, args):
@@ -302,8 +302,8 @@ def work(args):
     data, held_out = load_data(args)
     training = start(args, len(data.names))
     parameters = sum(weight.numel() for weight in training.model.parameters())
-    print(f"[INFO] {len(data)} pictures, {sum(len(picture.objects) for picture in data.pictures)} objects, "
-          f"{len(data.names)} classes; {parameters:,} parameters on {training.device.type}")
+    info(f"{len(data)} pictures, {sum(len(picture.objects) for picture in data.pictures)} objects, "
+         f"{len(data.names)} classes; {parameters:,} parameters on {training.device.type}")
     train(training, data, args)
     export(training.model, data, args)
     checkpoint_path(args).unlink(missing_ok=True)
