@@ -90,10 +90,7 @@ class MaskRCNN:
         buffer, consts = read_weights(files.weights, text_graph, files.text_graph)
         labels = find_labels(files, text_graph, consts)
         if files.demo_because:
-            names = ", ".join(known_classes(consts, labels))
-            print(f"[WARNING] this is not the COCO network but a small one for a first look, "
-                  f"{files.weights.name}, which knows drawings of: {names}\n[WARNING] {files.demo_because}",
-                  file=sys.stderr, flush=True)
+            say_demo(files, known_classes(consts, labels))
         with plain_errors(f"cannot build the network from {files.weights} and {files.text_graph}"):
             box_graph = cut(text_graph, [BOXES, FEATURES])
             build_box_net = partial(build, buffer, box_graph, [BOXES, FEATURES], target)
@@ -222,6 +219,12 @@ def known_classes(consts, labels):
     """
     moved = consts[BOX_BIASES].reshape(-1, 4).any(axis=1)
     return [label for label, known in zip(labels, moved) if known]
+
+
+def say_demo(files, names):
+    """Two lines on stderr: which network this is not and what it knows, and how to get the official weights."""
+    print(f"[WARNING] this is not the COCO network but a small one for a first look, {files.weights.name}, which "
+          f"knows drawings of: {', '.join(names)}\n[WARNING] {files.demo_because}", file=sys.stderr, flush=True)
 
 
 def build(weights, text_graph, outputs, target):
