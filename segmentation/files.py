@@ -1,4 +1,4 @@
-"""Files that appear under their final name only when they are complete."""
+"""Files that appear under their final name only when they are complete, and text files read."""
 
 import os
 from contextlib import contextmanager
@@ -35,3 +35,13 @@ def complete_file(path):
 def reason(error):
     """What the operating system says of a failure, without the path and the number."""
     return getattr(error, "strerror", None) or str(error)
+
+
+def read_text(path):
+    """The text of a UTF-8 file."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
+    except UnicodeDecodeError as error:
+        raise SegmentationError(f"{path} is no text file: it must be UTF-8") from error

@@ -9,7 +9,7 @@ padding included, which is two thirds of the whole computation, while a photo sh
 the first network ends with the boxes, and the second runs the mask head on those worth keeping.
 """
 
-import re
+import sys
 from contextlib import contextmanager
 from functools import partial
 
@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.files import reason
+from segmentation.files import read_text, reason
 from segmentation.frozen_graph import read_consts
 from segmentation.instances import decode
-from segmentation.text_graph import cut, inputs, set_value, split_nodes
-from segmentation.weights import find_model, read_colors, read_labels, read_text
+from segmentation.resizing import OFFICIAL, parse_size, read_resizer, resize
+from segmentation.text_graph import cut, inputs, set_value, split_nodes, value_of
+from segmentation.weights import find_model, read_colors, read_labels
 
 BOXES, MASKS = "detection_out_final", "detection_masks"
 # The trunk's last layer: what both heads crop their RoIs from.
@@ -29,7 +30,9 @@ FEATURES = "FirstStageFeatureExtractor/InceptionV2/InceptionV2/Mixed_4e/concat"
 # The second network's inputs; the sizes that vary are -1.
 MASK_HEAD_INPUTS = {FEATURES: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}
 TEXT_GRAPH_CONFIDENCE = 0.3
-SHORT_SIDE, LONG_SIDE = 800, 1365  # keep_aspect_ratio_resizer in the model's own pipeline.config
+OFFICIAL_CLASSES = 90
+CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"      # (classes + 1,), background first
+BOX_BIASES = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"  # (classes * 4,)
 DEVICES = {
     "cpu": ("DNN_BACKEND_OPENCV", "DNN_TARGET_CPU"),
     "opencl": ("DNN_BACKEND_OPENCV", "DNN_TARGET_OPENCL"),
@@ -48,20 +51,23 @@ set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLev
 class MaskRCNN:
     """The network, loaded. One per process: a cv2.dnn.Net is not safe to share between threads."""
 
-    def __init__(self, build_box_net, mask_head, labels, colors, size, confidence, device):
+    def __init__(self, build_box_net, mask_head, labels, colors, size, resizer, confidence, device):
         self.build_box_net, self.box_net, self.shapes = build_box_net, build_box_net(), set()
         self.mask_head, self.weights = mask_head, None  # the path that they come from
         self.labels, self.colors = labels, colors  # names by class; the model folder's (B, G, R)
-        self.size, self.confidence, self.device = size, confidence, device
+        self.size, self.resizer = size, resizer
+        self.confidence, self.device = confidence, device
 
     @classmethod
     def load(cls, model_dir, weights=None, size="keep", confidence=0.5, proposals=100, device="cpu"):
         """The network of a model folder, ready to run.
 
-        model_dir: a folder as segmentation/weights.py describes; missing weights are fetched into it
-        weights: a frozen graph, the official archive or a folder to take instead
-        size: what the network sees: "keep" (the model's own rule: the short side brought to 800, the long
-            side at most 1365), "raw" (the picture as it is), or (width, height) or "WxH"
+        model_dir: a folder as segmentation/weights.py describes; missing weights are fetched into it. Where
+            they cannot be, the demo graph in it is used, and two lines on stderr say so
+        weights: a frozen graph, the official archive or a folder to take instead; files that a graph carries
+            beside it are used too
+        size: what the network sees: "keep" (the model's own rule; the official one: the short side brought to
+            800, the long side at most 1365), "raw" (the picture as it is), or (width, height) or "WxH"
         confidence: detections score more than this, 0..1
         proposals: RoIs that the second stage looks at, 10..300; fewer is faster
         device: "cpu", "opencl" or "cuda"
@@ -76,17 +82,20 @@ class MaskRCNN:
             raise ValueError(f"proposals must be 10 to 300, got {proposals}")
         target = find_device(device)
         files = find_model(model_dir, weights)
-        labels, colors = read_labels(files.labels), read_colors(files.colors)
-        text_graph = read_text_graph(files.text_graph)
+        colors, text_graph = read_colors(files.colors), read_text_graph(files.text_graph)
+        resizer = read_resizer(files.config) if files.config and size == "keep" else OFFICIAL
         text_graph = set_value(text_graph, "detection_out", "keep_top_k", proposals)
         if confidence < TEXT_GRAPH_CONFIDENCE:
             text_graph = set_value(text_graph, BOXES, "confidence_threshold", confidence)
-        buffer = read_weights(files.weights, text_graph, files.text_graph)
+        buffer, consts = read_weights(files.weights, text_graph, files.text_graph)
+        labels = find_labels(files, text_graph, consts)
+        if files.demo_because:
+            say_demo(files, known_classes(consts, labels))
         with plain_errors(f"cannot build the network from {files.weights} and {files.text_graph}"):
             box_graph = cut(text_graph, [BOXES, FEATURES])
             build_box_net = partial(build, buffer, box_graph, [BOXES, FEATURES], target)
             mask_head = build(buffer, cut(text_graph, [MASKS], MASK_HEAD_INPUTS), [MASKS], target)
-            net = cls(build_box_net, mask_head, labels, colors, size, confidence, device)
+            net = cls(build_box_net, mask_head, labels, colors, size, resizer, confidence, device)
         net.weights = files.weights
         return net
 
@@ -99,13 +108,14 @@ class MaskRCNN:
 
         image: BGR uint8 (H, W, 3)
         boxes: (1, 1, N, 7) float32, rows (0, class, score, x0, y0, x1, y1), the box in 0..1
-        masks: (N, 90, 15, 15) float32, probabilities; of row i only masks[i, class_i] means anything
+        masks: (N, 90, 15, 15) float32, probabilities; of row i only masks[i, class_i] means anything (a graph
+            of one's own may have another number of classes)
 
         Raises ValueError where the image is of another kind, SegmentationError where cv2.dnn fails.
         """
         check_image(image)
         with plain_errors(f"the network failed on a picture of {image.shape[1]}x{image.shape[0]} pixels"):
-            blob = cv2.dnn.blobFromImage(resize(image, self.size), swapRB=True)
+            blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer), swapRB=True)
             boxes, features = self.propose(blob)
             boxes = boxes[:, :, boxes[0, 0, :, 2] > self.confidence]
             if not boxes.size:
@@ -114,7 +124,6 @@ class MaskRCNN:
             self.mask_head.setInput(boxes, BOXES)
             # A copy, since the next forward writes its masks into the same memory.
             return boxes, self.mask_head.forward(MASKS).copy()
-
 
     def propose(self, blob):
         """(boxes, features) of the first network for a blob (1, 3, H, W), RGB floats 0..255."""
@@ -125,57 +134,12 @@ class MaskRCNN:
         return self.box_net.forward([BOXES, FEATURES])
 
 
-def parse_size(size):
-    """"keep", "raw" or (width, height) from one of these or from "WxH"; ValueError otherwise.
-
-    >>> parse_size("640x480")
-    (640, 480)
-    """
-    if size in ("keep", "raw"):
-        return size
-    sides = re.findall(r"\d+", size) if isinstance(size, str) and re.fullmatch(r"\d+[xX]\d+", size) else size
-    if isinstance(sides, str) or len(sides) != 2 or not all(0 < int(side) < 65536 for side in sides):
-        raise ValueError("must be keep, raw or WIDTHxHEIGHT in pixels (such as 1024x600)")
-    return int(sides[0]), int(sides[1])
-
-
 def check_image(image):
     """Raise ValueError where a picture is not BGR uint8 (H, W, 3)."""
     if not isinstance(image, np.ndarray):
         raise ValueError(f"image must be a BGR uint8 array (H, W, 3), got {type(image).__name__}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"image must be a BGR uint8 array (H, W, 3), got {image.dtype} {image.shape}")
-
-
-def input_size(image_hw, size):
-    """(width, height) that the network sees of a picture.
-
-    "keep" is TensorFlow's keep_aspect_ratio_resizer: as large as the short side of 800 and the long side
-    of 1365 allow, up or down.
-
-    >>> input_size((480, 640), "keep"), input_size((1080, 1920), "keep")
-    ((1067, 800), (1365, 768))
-    """
-    height, width = image_hw
-    if size == "raw":
-        return width, height
-    if size != "keep":
-        return size
-    scale = min(SHORT_SIDE / min(height, width), LONG_SIDE / max(height, width))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def resize(image, size):
-    """The picture at the size the network sees.
-
-    Bilinear, as in the model's own graph, which was trained on pictures of 640 pixels enlarged. A picture
-    that shrinks is averaged instead, so that thin parts do not fall between the samples.
-    """
-    size_wh = input_size(image.shape[:2], size)
-    if size_wh == (image.shape[1], image.shape[0]):
-        return image
-    shrinks = size_wh[0] * size_wh[1] < image.shape[0] * image.shape[1]
-    return cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def find_device(device):
@@ -207,7 +171,7 @@ def read_text_graph(path):
 
 
 def read_weights(path, text_graph, text_graph_path):
-    """The bytes of a frozen graph as uint8 (size,), once it is sure that cv2.dnn can take them.
+    """A frozen graph's bytes as uint8 (size,), and its constants, once it is sure that cv2.dnn can take them.
 
     cv2.dnn itself may die of a wrong file, so every constant that the text graph names must be there.
     """
@@ -229,7 +193,40 @@ def read_weights(path, text_graph, text_graph_path):
         raise SegmentationError(f"{path} does not hold the weights of {text_graph_path}: {len(missing)} of "
                                 f"its {len(needed)} constants are missing, first of them {missing[0]}; name "
                                 "the weights of this model")
-    return buffer
+    return buffer, consts
+
+
+def find_labels(files, text_graph, consts):
+    """The names of the classes, as many as both the weights and the text graph have.
+
+    Raises SegmentationError where these three do not agree: objects would get their neighbours' names, or
+    cv2.dnn would read past its arrays.
+    """
+    count, expected = consts[CLASS_BIASES].size - 1, value_of(text_graph, BOXES, "num_classes")
+    text_graph_path, labels_path = (files.weights.with_suffix(suffix) for suffix in (".pbtxt", ".txt"))
+    if count != expected:
+        raise SegmentationError(f"{files.weights} has {count} classes, but {files.text_graph} is for "
+                                f"{expected:g}: put the text graph made for it beside it as {text_graph_path.name}")
+    if count != OFFICIAL_CLASSES and files.labels != labels_path:
+        raise SegmentationError(f"{files.weights} has {count} classes without names: put these beside it in "
+                                f"{labels_path.name}, one a line")
+    return read_labels(files.labels, count)
+
+
+def known_classes(consts, labels):
+    """The names of the classes that the weights have seen in training.
+
+    A class's four box biases start at 0 and move only on its own objects, so those of the others still are 0
+    (true of any graph of make/train.py that was not fine-tuned from another).
+    """
+    moved = consts[BOX_BIASES].reshape(-1, 4).any(axis=1)
+    return [label for label, known in zip(labels, moved) if known]
+
+
+def say_demo(files, names):
+    """Two lines on stderr: which network this is not and what it knows, and how to get the official weights."""
+    print(f"[WARNING] this is not the COCO network but a small one for a first look, {files.weights.name}, which "
+          f"knows drawings of: {', '.join(names)}\n[WARNING] {files.demo_because}", file=sys.stderr, flush=True)
 
 
 def build(weights, text_graph, outputs, target):

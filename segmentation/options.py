@@ -8,7 +8,8 @@ import cv2
 
 from segmentation import SegmentationError
 from segmentation.instances import INTERPOLATIONS
-from segmentation.network import DEVICES, MaskRCNN, parse_size
+from segmentation.network import DEVICES, MaskRCNN
+from segmentation.resizing import parse_size
 from segmentation.weights import MODEL_FOLDER
 
 PROPOSALS = (10, 300)
@@ -21,12 +22,13 @@ def add_network_options(parser):
                        help="model folder: labels, colours, text graph and weights; missing weights are "
                             "downloaded into it (default: the mask-rcnn-coco beside the scripts)")
     group.add_argument("--weights", metavar="FILE",
-                       help="another frozen graph (.pb), the official archive (.tar.gz) or its folder")
+                       help="another frozen graph (.pb), with its own labels and text graph beside it where it "
+                            "has some, the official archive (.tar.gz) or its folder")
     group.add_argument("-c", "--confidence", type=number_in(0, 1), default=0.5, metavar="P",
                        help="keep objects that score more than this, 0 to 1 (default: %(default)s)")
     group.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",
-                       help="what the network sees: keep is the model's own rule (short side 800, long side "
-                            "at most 1365), raw the picture as it is (default: %(default)s)")
+                       help="what the network sees: keep is the model's own rule (the official one: short "
+                            "side 800, long side at most 1365), raw the picture as it is (default: %(default)s)")
     group.add_argument("--proposals", type=number_in(*PROPOSALS, int), default=100, metavar="N",
                        help="regions that the second stage looks at, 10 to 300; fewer is faster "
                             "(default: %(default)s)")

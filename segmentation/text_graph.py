@@ -40,19 +40,29 @@ def inputs(node):
     return [name for name in FIELD["input"].findall(node) if not name.startswith("^")]
 
 
-def set_value(text, name, key, value):
-    """The text graph with attribute `key` of node `name` set to the number `value`.
+def find_number(text, name, key):
+    """The text of node `name`, and where in it the number stands that attribute `key` has: a re.Match.
 
     Raises SegmentationError where the graph has no such node, or the node no such attribute.
     """
     node = split_nodes(text).get(name)
     if node is None:
         raise SegmentationError(f"the text graph has no node {name}")
-    attribute = re.compile(rf'(key: "{re.escape(key)}"\s+value \{{\s+[if]: )[-+.\deE]+')
-    changed, count = attribute.subn(lambda match: f"{match.group(1)}{value}", node)
-    if count != 1:
+    found = re.search(rf'(?<=key: "{re.escape(key)}")\s+value \{{\s+[if]: ([-+.\deE]+)', node)
+    if found is None:
         raise SegmentationError(f"the text graph's node {name} has no number {key}")
-    return text.replace(node, changed)
+    return node, found
+
+
+def value_of(text, name, key):
+    """The number that attribute `key` of node `name` has."""
+    return float(find_number(text, name, key)[1].group(1))
+
+
+def set_value(text, name, key, value):
+    """The text graph with attribute `key` of node `name` set to the number `value`."""
+    node, found = find_number(text, name, key)
+    return text.replace(node, f"{node[:found.start(1)]}{value}{node[found.end(1):]}")
 
 
 def cut(text, outputs, placeholders=None):

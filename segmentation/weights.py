@@ -5,23 +5,34 @@
         colors.txt                                            colours, B,G,R a line
         mask_rcnn_inception_v2_coco_2018_01_28.pbtxt          the text graph
         frozen_inference_graph.pb                             the weights, fetched on the first run
+        demo_inference_graph.pb                               a small graph for where they cannot be fetched
 
 The weights are those of TensorFlow's detection model zoo (Apache-2.0), as the official archive holds them.
+
+A graph may carry files of its own beside it, which then count instead: for my_graph.pb
+
+        my_graph.config     the rule for the size of pictures (the official one's: pipeline.config)
+        my_graph.txt        the names of its classes, one a line
+        my_graph.pbtxt      its text graph, needed where it has not 90 classes
 """
 
+import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
+from typing import Optional
 
 from segmentation import SegmentationError
-from segmentation.files import complete_file, reason
+from segmentation.files import complete_file, read_text, reason
 
 MODEL = "mask_rcnn_inception_v2_coco_2018_01_28"
 LABELS = "object_detection_classes_coco.txt"
 COLORS = "colors.txt"
 TEXT_GRAPH = f"{MODEL}.pbtxt"
 WEIGHTS = "frozen_inference_graph.pb"
+CONFIG = "pipeline.config"  # beside the weights in the archive
+DEMO = "demo_inference_graph.pb"
 ARCHIVE = f"{MODEL}.tar.gz"
 # The server speaks plain http; the hashes are what vouches for the file.
 ARCHIVE_URL = f"http://download.tensorflow.org/models/object_detection/{ARCHIVE}"
@@ -31,18 +42,30 @@ WEIGHTS_SHA1 = "c8adff66a1e23e607f57cf1a7cfabad0faa371f9"
 MODEL_FOLDER = Path(__file__).resolve().parent.parent / "mask-rcnn-coco"
 
 
+class FetchError(SegmentationError):
+    """The official weights are not there and cannot be fetched."""
+
+
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where each file of a model lies."""
+    """Where each file of a model lies.
+
+    config: the weights' own rule for the size of pictures; without it the official one holds
+    demo_because: where the weights are the demo's, why the official ones are not there
+    """
 
     weights: Path
     text_graph: Path
     labels: Path
     colors: Path
+    config: Optional[Path] = None
+    demo_because: Optional[str] = None
 
 
 def find_model(folder, weights=None):
     """The files of the model in `folder`, its weights fetched if they are missing.
+
+    Where they cannot be fetched and none are named, the folder's demo graph serves in their place.
 
     folder: as at the top of this file, or the official archive unpacked (the weights with none of the
     three texts, which then come from the folder of this repository).
@@ -62,7 +85,24 @@ def find_model(folder, weights=None):
     for name in (LABELS, COLORS, TEXT_GRAPH):
         if not (texts / name).is_file():
             raise SegmentationError(f"{texts / name} is missing: take it from this project's mask-rcnn-coco")
-    return ModelFiles(find_weights(folder, weights), texts / TEXT_GRAPH, texts / LABELS, texts / COLORS)
+    demo_because = None
+    try:
+        found = find_weights(folder, weights)
+    except FetchError as error:
+        found, demo_because = folder / DEMO, str(error)
+        if not found.is_file():
+            raise
+    return ModelFiles(found, own_file(found, ".pbtxt") or texts / TEXT_GRAPH,
+                      own_file(found, ".txt") or texts / LABELS, texts / COLORS,
+                      own_file(found, ".config"), demo_because)
+
+
+def own_file(weights, suffix):
+    """The file of that suffix that a graph carries beside it; None without."""
+    names = [weights.with_suffix(suffix)]
+    if (weights.name, suffix) == (WEIGHTS, ".config"):
+        names.append(weights.with_name(CONFIG))
+    return next((name for name in names if name.is_file()), None)
 
 
 def find_weights(folder, weights=None):
@@ -105,16 +145,22 @@ def fetch_weights(folder):
     import pooch  # takes a quarter of a second to import, and is needed once
     from requests import RequestException
 
+    print(f"Downloading data from {ARCHIVE_URL}", file=sys.stderr, flush=True)
+    pooch.get_logger().setLevel("WARNING")  # it would say so on what stderr was when it was imported
     try:
         pooch.retrieve(ARCHIVE_URL, f"sha256:{ARCHIVE_SHA256}", archive.name, folder, progressbar=True)
     except (RequestException, OSError, ValueError) as error:
-        raise SegmentationError(
-            f"the weights are missing and could not be fetched ({cause(error)}): download {ARCHIVE_URL} "
-            f"(SHA-256 {ARCHIVE_SHA256}) by hand and put it, or its {WEIGHTS} (SHA-1 {WEIGHTS_SHA1}), "
-            f"in {folder.resolve()}") from error
+        raise FetchError("the weights are missing and could not be fetched "
+                         f"({cause(error)}): {how_to_fetch(folder)}") from error
     weights = unpack(archive, folder)
     archive.unlink()
     return weights
+
+
+def how_to_fetch(folder):
+    """How to get the official weights by hand, in words."""
+    return (f"download {ARCHIVE_URL} (SHA-256 {ARCHIVE_SHA256}) by hand and put it, or its {WEIGHTS} "
+            f"(SHA-1 {WEIGHTS_SHA1}), in {folder.resolve()}")
 
 
 def cause(error):
@@ -152,7 +198,7 @@ def check_hash(path, algorithm, expected, mend):
 
 
 def read_labels(path, count=90):
-    """The names of the classes, in the order of their numbers from 0.
+    """The names of the `count` classes, in the order of their numbers from 0.
 
     Raises SegmentationError where the file has not `count` names: one line more or less and every
     object would be shown under its neighbour's name.
@@ -180,13 +226,3 @@ def read_colors(path):
     if not colors:
         raise SegmentationError(f"{path} holds no colour: write one B,G,R a line, each 0 to 255")
     return colors
-
-
-def read_text(path):
-    """The text of a UTF-8 file."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
-    except UnicodeDecodeError as error:
-        raise SegmentationError(f"{path} is no text file: it must be UTF-8") from error

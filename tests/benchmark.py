@@ -18,8 +18,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from segmentation.network import BOXES, MASKS, MaskRCNN, parse_size
+from segmentation.network import BOXES, MASKS, MaskRCNN
 from segmentation.photos import read_photo
+from segmentation.resizing import parse_size
 from segmentation.weights import MODEL_FOLDER, find_model
 
 SIZES = ("512x512", "800x800", "1280x720", "1920x1080")

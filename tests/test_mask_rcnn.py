@@ -11,9 +11,12 @@ import cv2
 import numpy as np
 import pytest
 from conftest import MODEL_FOLDER, ROOT
+from tiny_graph import frozen_graph, tiny_consts
 
 import mask_rcnn
 from segmentation.draw import TILE
+from segmentation.resizing import Resizer
+from segmentation.weights import ARCHIVE_SHA256, ARCHIVE_URL, DEMO, TEXT_GRAPH
 
 
 @pytest.fixture
@@ -130,6 +133,21 @@ def test_no_network_and_no_weights_is_one_line_and_exit_1(photo, model_folder, c
     notice, error = capsys.readouterr().err.splitlines()
     assert notice.startswith("Downloading data from")
     assert error.startswith("[ERROR] the weights are missing and could not be fetched")
+
+
+def test_no_network_and_no_weights_falls_back_on_the_demo_graph_and_says_so(photo, model_folder, tmp_path, capsys):
+    consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
+    biases = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"
+    consts[biases][[0, 11]] = 1e-9, -1e-9  # the four of person and those of car
+    (model_folder / DEMO).write_bytes(frozen_graph(consts))
+    (model_folder / DEMO).with_suffix(".config").write_text(Resizer(129, 161).config())
+    assert mask_rcnn.main(["-i", str(photo), "-m", str(model_folder), "-o", str(tmp_path / "out")]) == 0
+    out, err = capsys.readouterr()
+    notice, which, how = err.splitlines()
+    assert notice.startswith("Downloading data from")
+    assert which.startswith("[WARNING] this is not the COCO network") and which.endswith(": person, car")
+    assert ARCHIVE_URL in how and ARCHIVE_SHA256 in how and str(model_folder) in how
+    assert "saved" in out and (tmp_path / "out" / "photo_segmented.png").exists()
 
 
 def test_an_output_that_is_a_file_is_one_line_a_photo(run, photo, tmp_path, capsys):

@@ -7,7 +7,9 @@ from conftest import MODEL_FOLDER
 from tiny_graph import frozen_graph, tiny_consts
 
 from segmentation import SegmentationError
-from segmentation.network import BOXES, MASKS, MaskRCNN, input_size, parse_size, resize
+from segmentation.network import BOXES, MASKS, MaskRCNN
+from segmentation.resizing import OFFICIAL, Resizer, input_size, parse_size, read_resizer, resize
+from segmentation.text_graph import set_value
 from segmentation.weights import COLORS, LABELS, TEXT_GRAPH
 
 
@@ -187,4 +189,75 @@ def test_a_line_that_is_no_colour_is_named(model_folder, tiny_pb, line):
 def test_an_empty_colour_file_is_refused(model_folder, tiny_pb):
     (model_folder / COLORS).write_text("\n")
     with pytest.raises(SegmentationError, match="holds no colour"):
+        MaskRCNN.load(model_folder, tiny_pb)
+
+
+# ---- Files that a graph carries beside it ----------------------------------------------------------------
+
+def test_own_rule_snaps_to_the_rest_that_both_its_sides_leave():
+    for resizer, rest in ((Resizer(353, 609), 1), (Resizer(800, 1360), 0), (Resizer(55, 103), 7)):
+        for image_hw in ((240, 320), (1080, 1920), (1000, 300), (353, 353), (20, 4000)):
+            width, height = resizer.size_wh(image_hw)
+            assert width % 16 == height % 16 == rest
+            assert max(width, height) <= resizer.long_side and min(width, height) >= 32
+    assert OFFICIAL.size_wh((333, 500)) == (1201, 800)  # 800 and 1365 leave different rests: scaled, no more
+
+
+def test_a_rule_is_read_back_as_written(tmp_path):
+    path = tmp_path / "g.config"
+    path.write_text(Resizer(353, 609).config())
+    assert read_resizer(path) == Resizer(353, 609)
+    path.write_text("image_resizer { keep_aspect_ratio_resizer {\n max_dimension: 1365\n min_dimension: 800\n } }")
+    assert read_resizer(path) == OFFICIAL
+
+
+@pytest.mark.parametrize("text", ["", "model {}", "keep_aspect_ratio_resizer {\n min_dimension: 353\n}",
+                                  "keep_aspect_ratio_resizer {\n min_dimension: 9\n max_dimension: 8\n}",
+                                  "fixed_shape_resizer {\n height: 300\n width: 300\n}"])
+def test_a_file_without_a_rule_is_named(own, text):
+    own.with_suffix(".config").write_text(text)
+    with pytest.raises(SegmentationError, match=r"own\.config must hold a rule .*--size"):
+        MaskRCNN.load(MODEL_FOLDER, own)
+    MaskRCNN.load(MODEL_FOLDER, own, size="raw")
+
+
+@pytest.fixture
+def own(tmp_path):
+    """The path of a graph of three classes with its names, text graph and rule beside it."""
+    path = tmp_path / "own.pb"
+    text = (MODEL_FOLDER / TEXT_GRAPH).read_text()
+    path.write_bytes(frozen_graph(tiny_consts(text, seed=4, num_classes=3)))
+    path.with_suffix(".pbtxt").write_text(set_value(text, BOXES, "num_classes", 3))
+    path.with_suffix(".txt").write_text("disc\nsquare\nstar\n")
+    path.with_suffix(".config").write_text(Resizer(129, 161).config())
+    return path
+
+
+def test_a_graph_of_other_classes_runs_with_what_lies_beside_it(own, noise):
+    net = MaskRCNN.load(MODEL_FOLDER, own, confidence=0.2)
+    boxes, masks = net.forward(noise)
+    assert net.labels == ("disc", "square", "star") and net.resizer == Resizer(129, 161)
+    assert boxes.shape[2] > 0 and masks.shape == (boxes.shape[2], 3, 15, 15)
+    assert np.array_equal(boxes, MaskRCNN.load(MODEL_FOLDER, own, size=(161, 113), confidence=0.2).forward(noise)[0])
+    assert MaskRCNN.load(MODEL_FOLDER, own, confidence=1).forward(noise)[1].shape == (0, 3, 15, 15)
+
+
+@pytest.mark.parametrize("change, said", [
+    ({".txt": "disc\nsquare\n"}, r"own\.txt must hold 3 names.*got 2"),
+    ({".txt": None}, r"own\.pb has 3 classes without names: .* own\.txt"),
+    ({".pbtxt": None}, rf"own\.pb has 3 classes, but .*{TEXT_GRAPH} is for 90: .* own\.pbtxt"),
+    ({".pbtxt": "no graph"}, r"own\.pbtxt is no text graph")])
+def test_what_does_not_match_the_graph_is_named(own, change, said):
+    for suffix, text in change.items():
+        own.with_suffix(suffix).unlink()
+        if text:
+            own.with_suffix(suffix).write_text(text)
+    with pytest.raises(SegmentationError, match=said):
+        MaskRCNN.load(MODEL_FOLDER, own)
+
+
+def test_a_text_graph_of_other_classes_is_refused(tiny_pb, model_folder):
+    text = (model_folder / TEXT_GRAPH).read_text()
+    (model_folder / TEXT_GRAPH).write_text(set_value(text, BOXES, "num_classes", 80))
+    with pytest.raises(SegmentationError, match=r"tiny\.pb has 90 classes, but .* is for 80"):
         MaskRCNN.load(model_folder, tiny_pb)

@@ -86,6 +86,53 @@ def test_without_a_network_one_error_says_all_that_is_needed(model_folder):
     assert "no network in tests" in text and "\n" not in text and len(list(model_folder.iterdir())) == 3
 
 
+@pytest.fixture
+def demo_folder(model_folder):
+    """A model folder with something in the demo graph's place."""
+    (model_folder / weights.DEMO).write_bytes(b"the demo graph, as far as this test goes")
+    (model_folder / weights.DEMO).with_suffix(".config").write_text("")
+    return model_folder
+
+
+def test_without_a_network_the_demo_graph_serves_and_the_reason_is_kept(demo_folder):
+    files = find_model(demo_folder)
+    assert files.weights == demo_folder / weights.DEMO and files.config == files.weights.with_suffix(".config")
+    assert files.labels.parent == demo_folder
+    for part in ("no network in tests", weights.ARCHIVE_URL, weights.ARCHIVE_SHA256, str(demo_folder)):
+        assert part in files.demo_because
+
+
+def test_the_official_weights_come_before_the_demo_graph(demo_folder, server):
+    files = find_model(demo_folder)
+    assert files.weights == demo_folder / WEIGHTS and files.config is files.demo_because is None
+
+
+def test_named_weights_come_before_the_demo_graph(demo_folder, tmp_path):
+    (tmp_path / "mine.pb").write_bytes(b"mine")
+    files = find_model(demo_folder, tmp_path / "mine.pb")
+    assert files.weights == tmp_path / "mine.pb" and files.config is files.demo_because is None
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, ARCHIVE])
+def test_a_file_of_the_wrong_hash_is_an_error_beside_the_demo_graph_too(demo_folder, archive, name):
+    (demo_folder / name).write_bytes(b"cut off")
+    with pytest.raises(SegmentationError, match="is not the official file"):
+        find_model(demo_folder)
+
+
+def test_what_lies_beside_a_graph_under_its_name_is_its_own(model_folder, tmp_path):
+    graph = tmp_path / "mine.pb"
+    graph.write_bytes(b"mine")
+    (tmp_path / "pipeline.config").write_text("")  # of some other graph, perhaps
+    assert find_model(model_folder, graph).config is None
+    for suffix in (".txt", ".pbtxt", ".config"):
+        graph.with_suffix(suffix).write_text("")
+    files = find_model(model_folder, graph)
+    assert (files.labels, files.text_graph, files.config) == tuple(
+        graph.with_suffix(suffix) for suffix in (".txt", ".pbtxt", ".config"))
+    assert files.colors.parent == model_folder
+
+
 def test_an_archive_placed_by_hand_is_used_and_kept(model_folder, archive):
     (model_folder / ARCHIVE).write_bytes(archive)
     assert find_model(model_folder).weights.read_bytes() == GRAPH
@@ -103,7 +150,9 @@ def test_an_unpacked_folder_serves_as_model_folder_and_as_weights(archive, tmp_p
     (official / place).parent.mkdir(parents=True)
     (official / place).write_bytes(GRAPH)
     files = find_model(official)
-    assert files.weights == official / place and files.labels.parent == MODEL_FOLDER
+    assert files.weights == official / place and files.labels.parent == MODEL_FOLDER and files.config is None
+    (official / place).with_name("pipeline.config").write_text("")
+    assert find_model(official).config == (official / place).with_name("pipeline.config")
     assert find_model(model_folder, official).weights == official / place
 
 

@@ -18,22 +18,25 @@ FIXED = {
     "CropAndResize/crop_size": np.int32([14, 14]),
     "CropAndResize_1/crop_size": np.int32([14, 14]),
     "SecondStageBoxPredictor/AvgPool/reduction_indices": np.int32([1, 2]),
-    "SecondStageBoxPredictor/Reshape_1/shape": np.int32([-1, 1, 91]),
     "SecondStageBoxPredictor_1/ResizeBilinear/size": np.int32([15, 15]),
     "SecondStageBoxPredictor_1/transpose/perm": np.int32([0, 3, 1, 2]),
 }
-OUTPUTS = {  # layers whose number of channels the network's outputs fix
-    "FirstStageBoxPredictor/BoxEncodingPredictor": 48,
-    "FirstStageBoxPredictor/ClassPredictor": 24,
-    "SecondStageBoxPredictor/BoxEncodingPredictor": 360,
-    "SecondStageBoxPredictor/ClassPredictor": 91,
-    "SecondStageBoxPredictor/Conv_1": 90,
-}
 
 
-def tiny_consts(text_graph, seed=2):
+def output_channels(num_classes):
+    """The layers whose number of channels the network's outputs fix."""
+    return {
+        "FirstStageBoxPredictor/BoxEncodingPredictor": 48,
+        "FirstStageBoxPredictor/ClassPredictor": 24,
+        "SecondStageBoxPredictor/BoxEncodingPredictor": num_classes * 4,
+        "SecondStageBoxPredictor/ClassPredictor": num_classes + 1,
+        "SecondStageBoxPredictor/Conv_1": num_classes,
+    }
+
+
+def tiny_consts(text_graph, seed=2, num_classes=90):
     """Every constant that the text graph reads, name -> array."""
-    rng = np.random.default_rng(seed)
+    rng, outputs = np.random.default_rng(seed), output_channels(num_classes)
     depth, consts = {}, {}
     for name, node in split_nodes(text_graph).items():
         op, names = re.search(r'op: "(\w+)"', node).group(1), inputs(node)
@@ -43,7 +46,7 @@ def tiny_consts(text_graph, seed=2):
             kernel = re.search(r"_(\d)x\d$", layer)
             size = 3 if layer in ("Conv", "SecondStageBoxPredictor/Conv", "SecondStageBoxPredictor/Conv_1") else \
                 int(kernel.group(1)) if kernel and "pointwise" not in names[1] else 1
-            before, depth[name] = depth[name], OUTPUTS.get(layer, CHANNELS)
+            before, depth[name] = depth[name], outputs.get(layer, CHANNELS)
             shape = (before, depth[name]) if op == "MatMul" else (size, size, before, depth[name])
             scale = 1.4 / np.sqrt(size * size * before)
             consts.setdefault(names[1], rng.normal(0, scale, shape).astype(np.float32))
@@ -60,8 +63,9 @@ def tiny_consts(text_graph, seed=2):
             depth[name] = sum(depth[part] for part in names[:-1])
     consts["SecondStageBoxPredictor/BoxEncodingPredictor/weights"] *= 0.1
     consts["SecondStageBoxPredictor/ClassPredictor/weights"] *= 3
-    consts["SecondStageBoxPredictor/ClassPredictor/biases"][:] = [BIASES.get(i, -20) for i in range(91)]
-    return {**consts, **FIXED}
+    consts["SecondStageBoxPredictor/ClassPredictor/biases"][:] = [BIASES.get(i, -20) for i in range(num_classes + 1)]
+    shape = {"SecondStageBoxPredictor/Reshape_1/shape": np.int32([-1, 1, num_classes + 1])}
+    return {**consts, **FIXED, **shape}
 
 
 def varint(number):

@@ -1,0 +1,100 @@
+"""The demo graph on drawn scenes, through both scripts: known objects, and masks against the drawn truth.
+
+The example files are drawn anew, with their masks (mask-rcnn-coco/make/example_files.py), so their truth lies
+nowhere else. All of it skips where the demo graph is not there.
+"""
+
+import importlib
+import re
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from conftest import MODEL_FOLDER, ROOT
+
+import mask_rcnn
+from segmentation.instances import paste_mask
+from segmentation.network import MaskRCNN
+from segmentation.weights import DEMO
+
+GRAPH = MODEL_FOLDER / DEMO
+
+pytestmark = pytest.mark.skipif(not GRAPH.is_file(), reason=f"no demo graph at {GRAPH}")
+pytest.importorskip("pycocotools", reason="drawing needs pycocotools")
+
+PICTURES = ["images/example_01.jpg", "images/example_02.jpg", "images/example_03.jpg"]
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """mask-rcnn-coco/make/example_files.py as a module."""
+    sys.path.insert(0, str(MODEL_FOLDER / "make"))
+    try:
+        yield importlib.import_module("example_files")
+    finally:
+        sys.path.remove(str(MODEL_FOLDER / "make"))
+
+
+@pytest.fixture(scope="module")
+def net():
+    return MaskRCNN.load(MODEL_FOLDER, GRAPH)
+
+
+def rightly_found(found, objects):
+    """How many of the drawn objects [(category id, mask)] were found under their name with an IoU of 0.8."""
+    hits = 0
+    for category, truth in objects:
+        overlaps = [iou(found, i, truth) for i in np.flatnonzero(found.class_ids == category - 1)]
+        hits += max(overlaps, default=0) >= 0.8
+    return hits
+
+
+def iou(found, i, truth):
+    """Intersection over union of object i's mask and a mask (H, W) bool."""
+    mask = np.zeros(found.image_hw, bool)
+    x0, y0, x1, y1 = found.boxes[i]
+    mask[y0:y1, x0:x1] = paste_mask(found.masks[i], found.boxes[i])
+    return np.count_nonzero(mask & truth) / np.count_nonzero(mask | truth)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_five_objects_of_each_example_picture_are_found_with_masks_like_the_truth(net, examples, name):
+    found = net(cv2.imread(str(ROOT / name)))
+    assert rightly_found(found, examples.truth(name)[1]) >= 5
+
+
+def test_the_clip_s_objects_are_found(net, examples):
+    video, hits, drawn = cv2.VideoCapture(str(ROOT / examples.CLIP)), 0, 0
+    for number, (_, objects) in enumerate(examples.clip()):
+        frame = video.read()[1]
+        if number % 30 == 0:
+            hits, drawn = hits + rightly_found(net(frame), objects), drawn + len(objects)
+    assert drawn == 25 and hits >= 20
+
+
+def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, model_folder, examples, capsys):
+    for suffix in (".pb", ".config"):
+        (model_folder / GRAPH.with_suffix(suffix).name).write_bytes(GRAPH.with_suffix(suffix).read_bytes())
+    picture = ROOT / PICTURES[0]
+    assert mask_rcnn.main(["-i", str(picture), "-o", str(tmp_path), "-m", str(model_folder), "--no-show"]) == 0
+    out, err = capsys.readouterr()
+    assert (tmp_path / "example_01_segmented.jpg").exists()
+    from scenes import CLASSES
+
+    names = {category: name for name, (category, _) in CLASSES.items()}
+    drawn = [names[category] for category, _ in examples.truth(PICTURES[0])[1]]
+    found = re.findall(r"^\[INFO\] ([a-z ]+): 0\.\d+, box", out, re.M)
+    assert sum(min(found.count(name), drawn.count(name)) for name in set(drawn)) >= 5
+    warnings = [line for line in err.splitlines() if line.startswith("[WARNING]")]
+    assert len(warnings) == 2 and all(name in warnings[0] for name in CLASSES)
+
+
+def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net, examples):
+    from scenes import CLASSES
+
+    from segmentation.frozen_graph import read_consts
+    from segmentation.network import known_classes
+
+    assert set(known_classes(read_consts(GRAPH.read_bytes()), net.labels)) == set(CLASSES)
+    assert GRAPH.stat().st_size <= 3_000_000
