@@ -8,14 +8,15 @@ import pytest
 from conftest import ROOT
 
 import mask_rcnn
+import mask_rcnn_video
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PARSERS = {"mask_rcnn.py": mask_rcnn.make_parser}
+PARSERS = {"mask_rcnn.py": mask_rcnn.make_parser, "mask_rcnn_video.py": mask_rcnn_video.make_parser}
 COMMANDS = re.findall(r"python3? (\w+\.py)( .*)?$", README, re.M)
 
 
 def test_readme_has_commands():
-    assert "mask_rcnn.py" in dict(COMMANDS)
+    assert set(PARSERS) <= set(dict(COMMANDS))
 
 
 @pytest.mark.parametrize("script, args", COMMANDS)
@@ -23,9 +24,15 @@ def test_every_command_parses(script, args):
     PARSERS[script]().parse_args(shlex.split(args))
 
 
-@pytest.mark.parametrize("script", PARSERS)
-def test_every_option_is_in_readme_with_its_default_and_no_other_is(script):
-    rows = {re.search(r"--[\w-]+", row).group(): row for row in re.findall(r"^\| `.*--.*\|$", README, re.M)}
+def rows_of(heading):
+    """The rows of the option table in a section, by the option's long name."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return {re.search(r"--[\w-]+", row).group(): row for row in re.findall(r"^\| `.*--.*\|$", section, re.M)}
+
+
+@pytest.mark.parametrize("script, heading", [("mask_rcnn.py", "Photos"), ("mask_rcnn_video.py", "Videos")])
+def test_every_option_is_in_readme_with_its_default_and_no_other_is(script, heading):
+    rows = {**rows_of(heading), **rows_of("Options of both")}
     options = {max(action.option_strings, key=len): action for action in PARSERS[script]()._actions
                if not isinstance(action, argparse._HelpAction)}
     assert set(rows) == set(options)
