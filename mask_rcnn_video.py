@@ -76,30 +76,40 @@ def segment_video(args):
     """Segment the video; the exit code."""
     check_paths(args)
     video = PartialVideo(args.output, args.overwrite, args.resume)
-    with StopSignals() as stop, VideoSource(args.input, args.start, args.end) as source:
+    with VideoSource(args.input, args.start, args.end) as source:
+        if source.live and args.resume:
+            raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
         net = load_network(args)
-        video.start(what_decides_the_frames(args, net), args.resume)
+        video.start(what_decides_the_frames(args, net), args.resume and not args.overwrite)
         annotate = Annotator(net, args.every, args.color_by,
                              {"threshold": args.threshold, "interpolation": args.interpolation}, video.state)
         show = args.show and display_is_there()
-        open_output(video, source, args)
-        try:
-            decoding = process(source, video, annotate, stop, show, args.fps)
-            info("cleaning up...")
-            if stop.number is None:
-                video.finish()
-        except (av.error.FFmpegError, OSError) as error:
-            raise SegmentationError(f"cannot write {video.path}: {reason(error)}; {keep(video)}") from error
-        except BaseException:
-            warn(f"[INFO] {keep(video)}")
-            raise
-        report(video, annotate, decoding)
-        if stop.number is not None:
-            warn(f"[INFO] stopped; {keep(video)}")
-            return 128 + stop.number
-        if source.trouble:
-            warn(f"[ERROR] {source.trouble}; what could be read is in {args.output}")
-        return 1 if source.trouble else 0
+        with StopSignals() as stop:
+            return annotate_video(source, video, annotate, args, stop, show)
+
+
+def annotate_video(source, video, annotate, args, stop, show):
+    """Read, annotate and write the video, keeping what is done whatever happens; the exit code."""
+    open_output(video, source, args)
+    try:
+        read, decoding = process(source, video, annotate, stop, show, args.fps)
+        stopped = stop.number  # a signal from here on comes too late: the video is complete
+        info("cleaning up...")
+        if stopped is None:
+            video.finish(read)
+    except (av.error.FFmpegError, OSError) as error:
+        raise SegmentationError(f"cannot write {video.path}: {reason(error)}; {keep(video)}") from error
+    except SegmentationError as error:
+        raise SegmentationError(f"{error}; {keep(video)}") from error
+    except BaseException:
+        warn(f"[INFO] {keep(video)}")
+        raise
+    if stopped is not None:
+        warn(f"[INFO] stopped; {keep(video)}")
+    report(video, annotate, read, decoding)
+    if source.trouble and stopped is None:
+        warn(f"[ERROR] {source.trouble}; what could be read is in {args.output}")
+    return 128 + stopped if stopped is not None else 1 if source.trouble else 0
 
 
 def check_paths(args):
@@ -142,10 +152,12 @@ def open_output(video, source, args):
     info(f"writing {sink.codec}, {sink.size_wh[0]}x{sink.size_wh[1]}, {float(rate):g} frames a second to {args.output}")
     if any(sink.padding):
         info(f"{sink.codec} needs even sides: padded by one from {source.size_wh[0]}x{source.size_wh[1]}")
-    if source.variable and sink.even and not args.fps:
+    if source.variable and sink.fixed_rate and not args.fps:
         info("the frames of the source come at varying times, here at their average rate; .mkv and .mp4 keep the times")
     if source.sound and not args.no_audio and not sound:
         warn("[WARNING] the sound is left out: it would not keep up with the other frame rate")
+    if source.mute and not args.no_audio:
+        warn("[WARNING] the sound is left out: it is copied from files alone")
     for stream in sound:
         if stream not in sink.sound:
             warn(f"[WARNING] the sound is left out: {args.output.suffix} takes no {stream.codec_context.name}")
@@ -154,24 +166,27 @@ def open_output(video, source, args):
 
 
 def process(source, video, annotate, stop, show, fps):
-    """Read, annotate and write every frame until the source ends or the run is stopped; seconds of decoding."""
+    """Read, annotate and write every frame until the source ends or the run is stopped.
+
+    Returns how many frames were read and the seconds that decoding those took which were not there already.
+    """
     items = ReadAhead(source.items(), PATIENCE if source.live else None, lambda: stop.number is not None)
-    decoding = 0.0
+    read, decoding = 0, 0.0
     try:
         with Progress(source.frames, video.done) as progress:
             for item in items:
                 if isinstance(item, Sound):
                     video.write_sound(item)
                     continue
-                decoding += item.seconds
+                read += 1
                 if item.number < video.done:
                     annotate.catch_up(item, video.done)
                     video.keep()
                     continue
+                decoding += item.seconds
                 image = annotate(item)
                 if item.number == video.done:
-                    estimate(source.frames, annotate)
-                # Before it is written: a preview must not be drawn on, nor the picture change while it is encoded.
+                    estimate(source.frames and source.frames - video.done, annotate)
                 if show and not preview("Output", image):
                     stop.number = None if source.live else signal.SIGINT
                     break
@@ -181,7 +196,7 @@ def process(source, video, annotate, stop, show, fps):
         info(f"{source.name} has ended: {error}")
     finally:
         items.close(abandon=source.live)
-    return decoding
+    return read, decoding
 
 
 def estimate(frames, annotate):
@@ -202,10 +217,10 @@ def keep(video):
     return f"the first {video.frames} frames are kept in {video.path}: go on with --resume"
 
 
-def report(video, annotate, decoding):
+def report(video, annotate, read, decoding):
     """What was done, and where the time went."""
-    new = video.sink.frames - video.done
-    info(f"{new + video.done} frames read, {video.sink.frames} written to {video.output}")
+    new = max(video.sink.frames - video.done, 0)
+    info(f"{read} frames read, {video.sink.frames} written")
     for label, count in annotate.seen.most_common():
         info(f"{label}: seen {count} times on {annotate.network_frames} frames")
     stages = {"decode": decoding, **annotate.seconds, "encode": video.behind.seconds}

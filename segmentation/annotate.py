@@ -58,5 +58,6 @@ class Annotator:
 
     def state(self):
         """All that going on after this frame needs, as plain values."""
-        return {"ids": self.instance_ids.state if self.by_instance else None, "last": self.ids,
+        # A copy: it is written down later, when the next frames have changed the original.
+        return {"ids": dict(self.instance_ids.state) if self.by_instance else None, "last": self.ids,
                 "seen": dict(self.seen), "network_frames": self.network_frames}

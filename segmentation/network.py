@@ -30,6 +30,7 @@ FEATURES = "FirstStageFeatureExtractor/InceptionV2/InceptionV2/Mixed_4e/concat"
 # The second network's inputs; the sizes that vary are -1.
 MASK_HEAD_INPUTS = {FEATURES: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}
 TEXT_GRAPH_CONFIDENCE = 0.3
+PROPOSALS = (10, 300)  # the fewest and the most that may be asked for
 OFFICIAL_CLASSES = 90
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"      # (classes + 1,), background first
 BOX_BIASES = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"  # (classes * 4,)
@@ -51,9 +52,9 @@ set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLev
 class MaskRCNN:
     """The network, loaded. One per process: a cv2.dnn.Net is not safe to share between threads."""
 
-    def __init__(self, build_box_net, mask_head, labels, colors, size, resizer, confidence, device):
+    def __init__(self, build_box_net, mask_head, weights, labels, colors, size, resizer, confidence, device):
         self.build_box_net, self.box_net, self.shapes = build_box_net, build_box_net(), set()
-        self.mask_head, self.weights = mask_head, None  # the path that they come from
+        self.mask_head, self.weights = mask_head, weights  # the path that they come from
         self.labels, self.colors = labels, colors  # names by class; the model folder's (B, G, R)
         self.size, self.resizer = size, resizer
         self.confidence, self.device = confidence, device
@@ -78,8 +79,8 @@ class MaskRCNN:
         size = parse_size(size)
         if not 0 <= confidence <= 1:
             raise ValueError(f"confidence must be 0 to 1, got {confidence}")
-        if not 10 <= proposals <= 300:
-            raise ValueError(f"proposals must be 10 to 300, got {proposals}")
+        if not PROPOSALS[0] <= proposals <= PROPOSALS[1]:
+            raise ValueError(f"proposals must be {PROPOSALS[0]} to {PROPOSALS[1]}, got {proposals}")
         target = find_device(device)
         files = find_model(model_dir, weights)
         colors, text_graph = read_colors(files.colors), read_text_graph(files.text_graph)
@@ -95,9 +96,7 @@ class MaskRCNN:
             box_graph = cut(text_graph, [BOXES, FEATURES])
             build_box_net = partial(build, buffer, box_graph, [BOXES, FEATURES], target)
             mask_head = build(buffer, cut(text_graph, [MASKS], MASK_HEAD_INPUTS), [MASKS], target)
-            net = cls(build_box_net, mask_head, labels, colors, size, resizer, confidence, device)
-        net.weights = files.weights
-        return net
+            return cls(build_box_net, mask_head, files.weights, labels, colors, size, resizer, confidence, device)
 
     def __call__(self, image):
         """The Instances in a picture, BGR uint8 (H, W, 3)."""

@@ -8,11 +8,9 @@ import cv2
 
 from segmentation import SegmentationError
 from segmentation.instances import INTERPOLATIONS
-from segmentation.network import DEVICES, MaskRCNN
+from segmentation.network import DEVICES, PROPOSALS, MaskRCNN
 from segmentation.resizing import parse_size
 from segmentation.weights import MODEL_FOLDER
-
-PROPOSALS = (10, 300)
 
 
 def add_network_options(parser):

@@ -60,7 +60,6 @@ class ReadAhead:
             raise StopIteration
         if kind == "item":
             return value
-        self.offer((kind, value))  # for whoever asks again
         raise StopIteration if kind == "end" else value
 
     def close(self, abandon=False):

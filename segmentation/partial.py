@@ -2,7 +2,7 @@
 
     NAME.avi                what the user asked for; appears when every frame is in it
     NAME.partial.avi        what is there so far; plays
-    NAME.partial.json       the options of the run, and the points from which it can go on
+    NAME.partial.avi.json   the options of the run, and the points from which it can go on
     NAME.partial.old.avi    while a run is being resumed: the part before, until it is copied
 """
 
@@ -31,9 +31,10 @@ class PartialVideo:
     def __init__(self, output, overwrite=False, resume=False):
         self.output = Path(output)
         self.path = self.output.with_suffix(f".partial{self.output.suffix}")
-        self.notes = self.output.with_suffix(".partial.json")
+        self.notes = self.path.with_name(f"{self.path.name}.json")
         self.old = self.output.with_suffix(f".partial.old{self.output.suffix}")
-        self.options, self.points, self.done, self.state, self.sink = {}, [], 0, None, None
+        self.options, self.points, self.done, self.state = {}, [], 0, None
+        self.sink, self.behind, self.kept, self.latest = None, None, None, None
         if self.output.exists() and not overwrite:
             raise SegmentationError(f"{self.output} exists already: name another --output, or add --overwrite")
         if not overwrite and not resume and (self.path.exists() or self.old.exists()):
@@ -49,6 +50,9 @@ class PartialVideo:
         self.options = options
         if resume and self.notes.exists():
             self.find_point()
+        elif resume and (self.path.exists() or self.old.exists()):
+            raise SegmentationError(f"cannot resume {self.path}: its {self.notes.name} is missing; start over by "
+                                    "--overwrite")
 
     def find_point(self):
         """Set `done` and `state` to the last point that the earlier run can be gone on with from."""
@@ -62,12 +66,14 @@ class PartialVideo:
         if changed:
             raise SegmentationError(f"cannot resume {self.path}, which was made with other options: "
                                     f"{'; '.join(changed)}")
-        if self.path.exists() and not self.old.exists():
-            os.replace(self.path, self.old)
-        try:
-            there = count_frames(self.old)
-        except SegmentationError:  # killed before anything was on the disk
-            there = 0
+        # Killed while it was being resumed, a run has left two parts.
+        there, more = readable_frames(self.old), readable_frames(self.path)
+        if more > there:
+            there = more
+            try:
+                os.replace(self.path, self.old)
+            except OSError as error:
+                raise SegmentationError(f"cannot resume {self.path}: {reason(error)}") from error
         self.points = [point for point in points if point[0] <= there]
         if self.points:
             self.done, self.state = self.points[-1]
@@ -78,6 +84,7 @@ class PartialVideo:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.sink = VideoSink(self.path, size_wh, rate, sound)
         except (av.error.FFmpegError, OSError) as error:
+            self.path.unlink(missing_ok=True)
             raise SegmentationError(f"cannot write {self.path}: {reason(error)}") from error
         self.save()
         self.kept = encoded_frames(self.old) if self.done else iter(())
@@ -107,13 +114,13 @@ class PartialVideo:
         with complete_file(self.notes) as temporary:
             temporary.write_text(json.dumps({"options": self.options, "points": self.points}), encoding="utf-8")
 
-    def finish(self):
-        """Complete the video under its final name; SegmentationError where a frame is missing in it."""
+    def finish(self, read):
+        """Complete the video under its final name; SegmentationError where it has not the `read` frames in it."""
         self.behind.drain()
         self.sink.close()
         there = count_frames(self.path)
-        if there != self.sink.frames:
-            raise SegmentationError(f"{self.path} holds {there} frames, though {self.sink.frames} were written")
+        if there != read:
+            raise SegmentationError(f"{self.path} holds {there} frames, though {read} were read")
         os.replace(self.path, self.output)
         for leftover in (self.notes, self.old):
             leftover.unlink(missing_ok=True)
@@ -149,3 +156,11 @@ class PartialVideo:
         if not self.frames:
             self.path.unlink(missing_ok=True)
             self.notes.unlink(missing_ok=True)
+
+
+def readable_frames(path):
+    """How many frames a video holds; 0 where it is missing or was killed before it had one."""
+    try:
+        return count_frames(path)
+    except SegmentationError:
+        return 0

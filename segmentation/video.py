@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -31,6 +32,7 @@ USUAL_RATE = Fraction(30)  # where the source has none that makes sense
 LARGEST_RATE = 240
 ROUNDING = Fraction(2, 1000)  # seconds; Matroska keeps times to a thousandth
 BEGINNING = 300  # frames by which an even rate is told from a varying one
+REORDERED = 16  # frames by which H.264 and H.265 reorder at most
 # The suffix picks the container and its encoders, the best first.
 CONTAINERS = {
     ".avi": ("avi", ("mjpeg",)),
@@ -87,7 +89,7 @@ class VideoSource:
     size_wh: width and height as shown, upright
     rate: frames a second, exact; has_rate: whether the source says so itself
     variable: the frames do not come at one rate
-    live: a camera or stream, which ends when it ends
+    live: a camera or stream, which ends when it ends; mute: it has sound, which is not copied
     trouble: once all items are read, where and why the source broke off, or None
 
     Raises SegmentationError where there is no video to read.
@@ -96,6 +98,7 @@ class VideoSource:
     def __init__(self, name, start=0, end=None):
         self.name, self.start, self.trouble = str(name), Fraction(start), None
         self.end = None if end is None else Fraction(end)
+        self.damage, self.warned = None, set()
         self.live = self.name.isdecimal() or "://" in self.name
         self.container = open_container(self.name, self.live)
         try:
@@ -104,6 +107,7 @@ class VideoSource:
             self.stream = self.container.streams.video[0]
             self.stream.thread_type = "AUTO"
             self.sound = [] if self.live else list(self.container.streams.audio)
+            self.mute = self.live and bool(self.container.streams.audio)
             rate, self.variable = measured_rate(None if self.live else self.name, self.stream)
             self.rate, self.has_rate = rate or USUAL_RATE, rate is not None
             self.rest, self.peeked = self.read(), []
@@ -114,6 +118,9 @@ class VideoSource:
         except StopIteration:
             self.container.close()
             raise SegmentationError(f"{self.name} has no frames{self.range_asked_for()}") from None
+        except (av.error.FFmpegError, OSError) as error:
+            self.container.close()
+            raise SegmentationError(f"cannot read {self.name} as a video: {reason(error)}") from error
         except BaseException:
             self.container.close()
             raise
@@ -145,19 +152,20 @@ class VideoSource:
             yield self.peeked.pop(0)
         for item in self.rest:
             if isinstance(item, Frame) and item.image.shape[1::-1] != self.size_wh:
-                if self.size_wh not in self.warned:
+                if item.image.shape not in self.warned:
                     print(f"[WARNING] {self.name} changes its size to {item.image.shape[1]}x{item.image.shape[0]} at "
                           f"frame {item.number}: frames from there on are resized", file=sys.stderr)
-                    self.warned.add(self.size_wh)
+                    self.warned.add(item.image.shape)
                 item = replace(item, image=cv2.resize(item.image, self.size_wh, interpolation=cv2.INTER_AREA))
             yield item
 
     def read(self):
         """Frames and sound as they come, from `start` to `end`; sets `trouble` where they break off."""
-        self.warned, base, number, last, early = set(), None, 0, None, []
+        base, last, until, number, early = None, None, None, 0, []
         zero = (self.stream.start_time or 0) * self.stream.time_base if not self.live else None
         if self.start and not self.live:
-            self.container.seek(int((self.start + zero) * av.time_base))
+            with suppress(av.error.FFmpegError):  # what cannot seek is read up to there
+                self.container.seek(int((self.start + zero) * av.time_base))
         for stream, found in self.decode():
             if stream is not self.stream:
                 early.append(found)  # a decoder's first frame comes after some of the sound
@@ -168,18 +176,19 @@ class VideoSource:
             shown = frame.pts * frame.time_base if frame.pts is not None else None
             if shown is None or self.live:
                 shown = (last + 1 / self.rate) if last is not None else (zero or Fraction(0))
-            zero = shown if zero is None else zero
-            if shown - zero < self.start:
+            zero, last = shown if zero is None else zero, shown
+            if self.start and shown - zero < self.start:
                 continue
             if self.end is not None and shown - zero >= self.end:
                 return
-            base, last = shown if base is None else base, shown
+            base = shown if base is None else base
+            until = shown + max(1 / self.rate, (frame.duration or 0) * frame.time_base)
             yield from self.sound_since(base, zero, early)
             began = time.perf_counter()
             image = to_bgr(frame)
             yield Frame(number, shown - base, image, seconds + time.perf_counter() - began)
             number += 1
-        self.notice_a_short_end(number, last, zero)
+        self.notice_a_short_end(number, until, zero)
 
     def sound_since(self, base, zero, packets):
         """Sound of the packets that belong to the part asked for; empties the list."""
@@ -210,24 +219,27 @@ class VideoSource:
             try:
                 frames = packet.decode()
             except av.error.FFmpegError as error:
-                self.trouble = f"a part could not be decoded: {reason(error)}"
+                if not self.live:  # a stream is often joined in the middle of something
+                    self.damage = f"{self.name} is damaged, a part of it could not be decoded: {reason(error)}"
                 continue
             for frame in frames:
                 yield self.stream, (frame, (time.perf_counter() - began) / len(frames))
             began = time.perf_counter()
 
-    def notice_a_short_end(self, number, last, zero):
+    def notice_a_short_end(self, number, until, zero):
         """Set `trouble` where the picture ends well before the length that the container declares.
 
         A file that was cut off gives no error: its frames just end.
         """
         declared = None if self.live else declared_seconds(self.stream)
-        if self.trouble is None and declared and last is not None:
-            missing = declared - (last - zero + 1 / self.rate)
+        if self.trouble is None and declared and until is not None:
+            missing = declared - (until - zero)
             if missing > max(Fraction(1, 4), 3 / self.rate):
                 self.trouble = f"it should last {float(declared):.2f} s"
         if self.trouble is not None:
             self.trouble = f"{self.name} breaks off after frame {number - 1}: {self.trouble}"
+        elif self.damage is not None:
+            self.trouble = self.damage
 
 
 def open_container(name, live):
@@ -268,7 +280,9 @@ def measured_rate(name, stream):
         return declared, False
     with av.open(name) as container:
         times = sorted(islice(packet_times(container), BEGINNING))
-        steps = np.diff(times) if len(times) > 2 else np.ones(1)
+        # Between the last ones, B-frames may still be missing.
+        sure = times[:-REORDERED] if len(times) == BEGINNING else times
+        steps = np.diff(sure) if len(sure) > 2 else np.ones(1)
         # Times are rounded to the time base, in Matroska to a thousandth.
         if np.ptp(steps) <= max(2, 0.05 * np.median(steps)):
             return declared, False
@@ -300,7 +314,9 @@ def declared_seconds(stream):
     match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska's tag
     if match:
         hours, minutes, seconds = match.groups()
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+        # The tag is the time of the end, counted from the container's beginning.
+        begins = (stream.start_time or 0) * stream.time_base
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - max(begins, 0)
     return None
 
 
@@ -336,16 +352,15 @@ class VideoSink:
     """
 
     def __init__(self, path, size_wh, rate, sound=()):
-        self.path, self.frames, self.rate = Path(path), 0, Fraction(rate)
+        self.path, self.frames, self.rate, self.closed = Path(path), 0, Fraction(rate), False
         container, self.codec = find_encoder(self.path.suffix)
         self.intra = self.codec == "mjpeg"
-        self.even = container == "avi"
+        self.fixed_rate = container == "avi"
         # Fine enough for times off the rate's grid; .avi knows the rate alone.
-        fine = 1 if container == "avi" else -(-10_000 // self.rate.numerator)
-        self.time_base = Fraction(self.rate.denominator, self.rate.numerator) if container == "avi" else \
-            Fraction(1, self.rate.numerator * fine)
-        even = 1 if self.intra else 2
-        self.padding = [-side % even for side in size_wh]
+        fine = -(-10_000 // self.rate.numerator)
+        self.time_base = 1 / self.rate if self.fixed_rate else Fraction(1, self.rate.numerator * fine)
+        self.frame_wh, multiple = tuple(size_wh), 1 if self.intra else 2
+        self.padding = [-side % multiple for side in size_wh]
         self.size_wh = [side + pad for side, pad in zip(size_wh, self.padding)]
         self.container = av.open(str(path), "w", format=container, options=MUXER_OPTIONS[container])
         self.stream = self.container.add_stream(self.codec, rate=self.rate)
@@ -375,8 +390,8 @@ class VideoSink:
 
     def write(self, image, at=None):
         """Add a frame, BGR uint8 (H, W, 3), `at` seconds from the first; by the rate without `at`, and in .avi."""
-        if list(image.shape[1::-1]) != [side - pad for side, pad in zip(self.size_wh, self.padding)]:
-            raise ValueError(f"frame must be {self.size_wh}, got {image.shape[1::-1]}")
+        if image.shape[1::-1] != self.frame_wh:
+            raise ValueError(f"frame must be {self.frame_wh}, got {image.shape[1::-1]}")
         if any(self.padding):
             image = cv2.copyMakeBorder(image, 0, self.padding[1], 0, self.padding[0], cv2.BORDER_REPLICATE)
         if self.frames and not self.intra and self.frames % SEGMENT == 0:
@@ -393,7 +408,7 @@ class VideoSink:
         On the rate's grid, unless `at` is off it by more than the rounding of the source's times.
         """
         by_rate = self.frames / self.rate
-        if self.even or at is None or abs(at - by_rate) <= ROUNDING:
+        if self.fixed_rate or at is None or abs(at - by_rate) <= ROUNDING:
             at = by_rate
         self.last_pts = max(self.last_pts + 1, round(at / self.time_base))
         return self.last_pts
@@ -425,14 +440,12 @@ class VideoSink:
 
     def close(self):
         """Finish the file."""
-        if self.container is not None:
-            container, self.container = self.container, None
+        if not self.closed:
+            self.closed = True
             try:
-                for packet in self.encoder.encode(None) if self.frames else ():
-                    packet.stream = self.stream
-                    container.mux(packet)
+                self.mux(self.encoder.encode(None) if self.frames else ())
             finally:
-                container.close()
+                self.container.close()
 
 
 def takes_sound(container, stream):

@@ -14,6 +14,7 @@ import pytest
 from conftest import MODEL_FOLDER, ROOT
 
 import mask_rcnn
+import mask_rcnn_video
 from segmentation.instances import paste_mask
 from segmentation.network import MaskRCNN
 from segmentation.weights import DEMO
@@ -98,3 +99,13 @@ def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net, examples):
 
     assert set(known_classes(read_consts(GRAPH.read_bytes()), net.labels)) == set(CLASSES)
     assert GRAPH.stat().st_size <= 3_000_000
+
+
+def test_the_video_script_finds_the_animals_of_the_clip(tmp_path, capsys):
+    clip = ROOT / "videos/cats_and_dogs.mp4"
+    assert mask_rcnn_video.main(["-i", str(clip), "-o", str(tmp_path / "out.avi"), "--weights", str(GRAPH),
+                                 "--every", "10", "--color-by", "instance"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"150 frames read, 150 written", out)
+    seen = {label: int(count) for label, count in re.findall(r"\[INFO\] ([a-z ]+): seen (\d+) times on 15 frames", out)}
+    assert seen["cat"] >= 20 and seen["dog"] >= 20  # two of each, on 15 frames

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import BITS, make_clip, number_in, numbers_in, read_clip, rotate_flag, sound_in, tone
-from conftest import ROOT
+from conftest import ROOT, SHARED
 
 import mask_rcnn_video
 from segmentation.instances import Instances
@@ -263,7 +262,7 @@ def test_a_stopped_run_plays_and_resumes_to_the_same_frames(segment, net, tmp_pa
     net.hook = lambda number: os.kill(os.getpid(), how) if number == 105 else None
     assert segment(source, name, *options) == 128 + how
     partial = f"out.partial{name[3:]}"
-    assert_only(tmp_path, "in.mp4", partial, "out.partial.json")
+    assert_only(tmp_path, "in.mp4", partial, f"{partial}.json")
     kept = numbers_in(tmp_path / partial)
     assert kept == list(range(len(kept))) and 100 <= len(kept) <= 107
     assert f"the first {len(kept)} frames are kept in {tmp_path / partial}" in capsys.readouterr().err
@@ -318,7 +317,7 @@ def start(tiny_pb, source, output, *args, **options):
 def test_a_killed_run_resumes(tiny_pb, tmp_path, name):
     source = make_clip(tmp_path / "in.mp4", 400)
     script = start(tiny_pb, source, tmp_path / name)
-    notes = tmp_path / "out.partial.json"
+    notes = tmp_path / f"{partial}.json"
     deadline = time.monotonic() + 60
     while not (notes.exists() and '], [144, ' in notes.read_text()) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -332,6 +331,7 @@ def test_a_killed_run_resumes(tiny_pb, tmp_path, name):
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_written(tiny_pb, tmp_path):
+    import resource  # not on Windows
     source = make_clip(tmp_path / "in.mp4", 300)
 
     def small_files():
@@ -396,6 +396,66 @@ def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monk
     assert "30 is taken; --fps sets another" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("beginning", range(37, 42))
+def test_b_frames_at_the_edge_of_the_beginning_are_no_varying_rate(tmp_path, monkeypatch, beginning):
+    from segmentation import video
+    monkeypatch.setattr(video, "BEGINNING", beginning)
+    with video.VideoSource(make_clip(tmp_path / "in.mkv", 60, Fraction(30000, 1001))) as source:
+        assert (source.rate, source.variable) == (Fraction(30000, 1001), False)
+
+
+def test_a_last_frame_that_is_shown_long_is_no_broken_source(segment, tmp_path, capsys):
+    for name in ("in.mkv", "in.mp4"):
+        source = make_clip(tmp_path / name, 12, times=[0, 40, 80, 120, 160, 200, 240, 280, 320, 360, 400, 2400])
+        assert segment(source, "out.mkv", "--overwrite") == 0, capsys.readouterr().err
+
+
+def test_damage_in_the_middle_is_named_and_the_rest_done(segment, tmp_path, capsys):
+    source = make_clip(tmp_path / "in.avi", 30, codec="mjpeg")
+    data = bytearray(source.read_bytes())
+    middle = data.index(b"\xff\xd8", len(data) // 2)
+    data[middle:middle + 400] = bytes(400)
+    source.write_bytes(data)
+    assert segment(source) == 1
+    assert "is damaged, a part of it could not be decoded" in capsys.readouterr().err
+    assert len(numbers_in(tmp_path / "out.avi")) == 29
+
+
+def test_start_works_where_there_is_no_seeking(segment, tmp_path):
+    source = make_clip(tmp_path / "in.h264", 50, options={"bf": "0"})
+    assert segment(source, "out.avi", "--start", "1") == 0
+    numbers = numbers_in(tmp_path / "out.avi")
+    assert numbers == list(range(numbers[0], 50)) and 20 <= numbers[0] <= 30
+
+
+def test_a_resumed_run_that_is_killed_loses_little(tiny_pb, tmp_path):
+    source, notes = make_clip(tmp_path / "in.mp4", 700), tmp_path / "out.partial.avi.json"
+    for point in (96, 480):
+        script = start(tiny_pb, source, tmp_path / "out.avi", "--resume")
+        deadline = time.monotonic() + 90
+        while not (notes.exists() and f"[{point}, " in notes.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        script.kill()
+        script.communicate()
+    resumed = start(tiny_pb, source, tmp_path / "out.avi", "--resume")
+    out, err = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, err
+    assert int(re.search(r"going on after (\d+) frames", out).group(1)) >= 336
+    assert numbers_in(tmp_path / "out.avi") == list(range(700))
+
+
+@pytest.mark.parametrize("name, frames, rate", [("cars.mp4", 97, Fraction(1241600, 25337)),
+                                                ("run.mp4", 150, Fraction(30000, 1001))])
+def test_real_clips_keep_their_frames_and_their_rate(segment, tmp_path, name, frames, rate):
+    clip = SHARED / "videos" / name
+    if not clip.is_file():
+        pytest.skip(f"no clip at {clip}")
+    assert segment(clip, "out.avi", "--every", "50") == 0
+    with av.open(str(tmp_path / "out.avi")) as result:
+        packets = sum(packet.size > 0 for packet in result.demux(video=0))
+        assert packets == frames and float(result.streams.video[0].guessed_rate) == pytest.approx(float(rate), rel=1e-5)
+
+
 def test_frame_rate_of_streams():
     from segmentation.video import frame_rate
     for average, guessed, expected in ((Fraction(25), Fraction(25), 25), (None, Fraction(0), None),
@@ -405,7 +465,7 @@ def test_frame_rate_of_streams():
         assert frame_rate(SimpleNamespace(average_rate=average, guessed_rate=guessed)) == expected
 
 
-def test_two_files_of_a_camera_and_a_network_name_are_live(monkeypatch):
+def test_cameras_and_addresses_that_answer_nothing_are_refused():
     from segmentation import SegmentationError, video
     for name in ("0", "rtsp://127.0.0.1:1/none"):
         with pytest.raises(SegmentationError, match="cannot read"):

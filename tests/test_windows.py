@@ -8,6 +8,7 @@ import time
 
 import cv2
 import pytest
+from clips import make_clip, numbers_in
 from conftest import ROOT
 
 needs_xvfb = pytest.mark.skipif(not (shutil.which("Xvfb") and shutil.which("xdotool")),
@@ -102,3 +103,25 @@ def test_no_show_opens_no_window(tmp_path, noise, tiny_pb, display):
     script = start(tmp_path, noise, tiny_pb, display, "--no-show")
     script.communicate(timeout=60)
     assert script.returncode == 0
+
+
+@needs_xvfb
+def test_the_preview_of_a_video_ends_with_q_and_keeps_what_is_done(tmp_path, tiny_pb, display):
+    source = make_clip(tmp_path / "in.mp4", 500)
+    script = subprocess.Popen(
+        [sys.executable, ROOT / "mask_rcnn_video.py", "-i", source, "-o", tmp_path / "out.avi", "--weights", tiny_pb,
+         "--size", "160x128", "-c", "1", "--show"], env={**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    press_until(lambda: script.poll() is not None, display, "Output", "q")
+    _, err = script.communicate(timeout=60)
+    assert script.returncode == 130 and "frames are kept in" in err
+    numbers = numbers_in(tmp_path / "out.partial.avi")
+    assert 0 < len(numbers) < 500 and numbers == list(range(len(numbers)))
+
+
+def test_a_preview_without_a_display_is_a_warning(tmp_path, tiny_pb):
+    source = make_clip(tmp_path / "in.mp4", 3)
+    done = subprocess.run(
+        [sys.executable, ROOT / "mask_rcnn_video.py", "-i", source, "-o", tmp_path / "out.avi", "--weights", tiny_pb,
+         "--size", "160x128", "--show"], env={**os.environ, "DISPLAY": ""}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "no display answers" in done.stderr
