@@ -24,7 +24,7 @@ from segmentation.overlap import ReadAhead
 from segmentation.partial import PartialVideo
 from segmentation.progress import Progress
 from segmentation.video import LARGEST_RATE, PATIENCE, Sound, VideoSource, find_encoder
-from segmentation.windows import display_answers, preview
+from segmentation.windows import Preview, display_answers
 
 
 def make_parser():
@@ -83,16 +83,20 @@ def segment_video(args):
         video.start(what_decides_the_frames(args, net), args.resume and not args.overwrite)
         annotate = Annotator(net, args.every, args.color_by,
                              {"threshold": args.threshold, "interpolation": args.interpolation}, video.state)
-        show = args.show and display_is_there()
-        with StopSignals() as stop:
-            return annotate_video(source, video, annotate, args, stop, show)
+        preview = Preview() if args.show and display_is_there() else None
+        try:
+            with StopSignals() as stop:
+                return annotate_video(source, video, annotate, args, stop, preview)
+        finally:
+            if preview:
+                preview.close()
 
 
-def annotate_video(source, video, annotate, args, stop, show):
+def annotate_video(source, video, annotate, args, stop, preview):
     """Read, annotate and write the video, keeping what is done whatever happens; the exit code."""
     open_output(video, source, args)
     try:
-        read, decoding = process(source, video, annotate, stop, show, args.fps)
+        read, decoding = process(source, video, annotate, stop, preview, args.fps)
         stopped = stop.number  # a signal from here on comes too late: the video is complete
         info("cleaning up...")
         if stopped is None:
@@ -165,7 +169,7 @@ def open_output(video, source, args):
         info(f"going on after {video.done} frames")
 
 
-def process(source, video, annotate, stop, show, fps):
+def process(source, video, annotate, stop, preview, fps):
     """Read, annotate and write every frame until the source ends or the run is stopped.
 
     Returns how many frames were read and the seconds that decoding those took which were not there already.
@@ -187,7 +191,7 @@ def process(source, video, annotate, stop, show, fps):
                 image = annotate(item)
                 if item.number == video.done:
                     estimate(source.frames and source.frames - video.done, annotate)
-                if show and not preview("Output", image):
+                if preview and not preview.show(image):
                     stop.number = None if source.live else signal.SIGINT
                     break
                 video.write(image, None if fps else item.time, annotate.state())

@@ -5,7 +5,7 @@ import re
 import shlex
 
 import pytest
-from conftest import ROOT
+from conftest import MODEL_FOLDER, ROOT
 
 import mask_rcnn
 import mask_rcnn_video
@@ -45,3 +45,8 @@ def test_every_option_is_in_readme_with_its_default_and_no_other_is(script, head
 def test_the_command_for_tests_is_the_one_that_ci_runs():
     assert re.search(r"^    python3 -m venv .*python -m pytest", README, re.M)
     assert "grep -m 1 'python -m pytest' README.md" in (ROOT / ".ci/run").read_text()
+
+
+def test_readme_has_no_gaps():
+    for path in (ROOT / "README.md", MODEL_FOLDER / "make/README.md"):
+        assert not re.search(r"\b(FIGURE|SPEED|VIDEO_\w+|LABEL: SCORE)\b", path.read_text(encoding="utf-8")), path
