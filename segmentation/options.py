@@ -93,8 +93,9 @@ def warn(text):
 def run(work, args):
     """The exit code of work(args): what it returns, 1 for an error that the user can mend, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal's encoding lacks is no reason to stop either.
-        stream.reconfigure(errors="backslashreplace")
+        # A file name that the terminal's encoding lacks is no reason to stop (a notebook's stream takes all).
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return work(args)
     except SegmentationError as error:

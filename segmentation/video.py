@@ -163,8 +163,8 @@ class VideoSource:
         """Frames and sound as they come, from `start` to `end`; sets `trouble` where they break off."""
         base, last, until, number, early = None, None, None, 0, []
         zero = (self.stream.start_time or 0) * self.stream.time_base if not self.live else None
-        if self.start and not self.live:
-            with suppress(av.error.FFmpegError):  # what cannot seek is read up to there
+        if self.start and not self.live and self.stream.start_time is not None:
+            with suppress(av.error.FFmpegError):  # what has no times cannot seek, and is read up to there
                 self.container.seek(int((self.start + zero) * av.time_base))
         for stream, found in self.decode():
             if stream is not self.stream:
