@@ -25,8 +25,8 @@ from segmentation.options import info, run
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = {  # file: place, seed
-    "images/example_01.jpg": ("street", 3),
-    "images/example_02.jpg": ("shore", 21),
+    "images/example_01.jpg": ("shore", 21),
+    "images/example_02.jpg": ("street", 3),
     "images/example_03.jpg": ("tablecloth", 4),
 }
 PICTURE_WH, JPEG_QUALITY = (1280, 853), 92
