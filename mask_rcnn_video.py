@@ -23,7 +23,8 @@ from segmentation.options import add_mask_options, add_network_options, info, lo
 from segmentation.overlap import ReadAhead
 from segmentation.partial import PartialVideo
 from segmentation.progress import Progress
-from segmentation.video import LARGEST_RATE, PATIENCE, Sound, VideoSource, find_encoder
+from segmentation.video import find_encoder
+from segmentation.video_source import LARGEST_RATE, PATIENCE, Sound, VideoSource
 from segmentation.windows import Preview, display_answers
 
 

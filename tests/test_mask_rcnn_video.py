@@ -345,8 +345,8 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(tiny_pb, tmp_path):
 
 def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monkeypatch, capsys):
     """A source that gives frames and then nothing more, as a camera does that was unplugged."""
-    from segmentation import video
-    real, stalled = video.VideoSource.items, threading.Event()
+    from segmentation import video_source
+    real, stalled = video_source.VideoSource.items, threading.Event()
 
     def items(self):
         for item in real(self):
@@ -354,7 +354,7 @@ def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monk
             if item.number == 9:
                 self.live = True
                 stalled.wait(30)
-    monkeypatch.setattr(video.VideoSource, "items", items)
+    monkeypatch.setattr(video_source.VideoSource, "items", items)
     monkeypatch.setattr(mask_rcnn_video, "PATIENCE", 0.5)
     source = make_clip(tmp_path / "in.mp4", 30)
     monkeypatch.setattr(mask_rcnn_video, "VideoSource", live_source)
@@ -365,7 +365,7 @@ def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monk
 
 
 def live_source(*args):
-    from segmentation.video import VideoSource
+    from segmentation.video_source import VideoSource
     source = VideoSource(*args)
     source.live = True
     return source
@@ -390,7 +390,7 @@ def test_a_stream_over_http_is_read_to_its_end(segment, tmp_path, monkeypatch):
 
 
 def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("segmentation.video.frame_rate", lambda stream: None)
+    monkeypatch.setattr("segmentation.video_source.frame_rate", lambda stream: None)
     assert segment(make_clip(tmp_path / "in.mp4", 10)) == 0
     assert read_clip(tmp_path / "out.avi")[2] == 30
     assert "30 is taken; --fps sets another" in capsys.readouterr().err
@@ -398,9 +398,9 @@ def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monk
 
 @pytest.mark.parametrize("beginning", range(37, 42))
 def test_b_frames_at_the_edge_of_the_beginning_are_no_varying_rate(tmp_path, monkeypatch, beginning):
-    from segmentation import video
-    monkeypatch.setattr(video, "BEGINNING", beginning)
-    with video.VideoSource(make_clip(tmp_path / "in.mkv", 60, Fraction(30000, 1001))) as source:
+    from segmentation import video_source
+    monkeypatch.setattr(video_source, "BEGINNING", beginning)
+    with video_source.VideoSource(make_clip(tmp_path / "in.mkv", 60, Fraction(30000, 1001))) as source:
         assert (source.rate, source.variable) == (Fraction(30000, 1001), False)
 
 
@@ -446,7 +446,7 @@ def test_real_clips_keep_their_frames_and_their_rate(segment, tmp_path, name, fr
 
 
 def test_frame_rate_of_streams():
-    from segmentation.video import frame_rate
+    from segmentation.video_source import frame_rate
     for average, guessed, expected in ((Fraction(25), Fraction(25), 25), (None, Fraction(0), None),
                                        (Fraction(90000), Fraction(90000), None), (Fraction(24), Fraction(50), 24),
                                        (Fraction(29970, 1000), Fraction(30000, 1001), Fraction(30000, 1001)),
@@ -455,10 +455,10 @@ def test_frame_rate_of_streams():
 
 
 def test_cameras_and_addresses_that_answer_nothing_are_refused():
-    from segmentation import SegmentationError, video
+    from segmentation import SegmentationError, video_source
     for name in ("0", "rtsp://127.0.0.1:1/none"):
         with pytest.raises(SegmentationError, match="cannot read"):
-            video.VideoSource(name)
+            video_source.VideoSource(name)
 
 
 @pytest.mark.slow
