@@ -19,19 +19,12 @@ from model import MaskRCNN, crop_rois, same_padding, suppress
 
 from segmentation import SegmentationError
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 MODEL_FOLDER = Path(text_graph.__file__).parent.parent
 DEMO = MODEL_FOLDER / "demo_inference_graph.pb"
 OUTPUTS = ["detection_out_final", "detection_masks"]
 SIZES_WH = [(209, 177), (208, 160), (150, 201)]  # 16k + 1; even, so padded unevenly; one of each
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """These networks are too small to share out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def random_model(num_classes, width=0.25, seed=0):

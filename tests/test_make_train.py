@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mask-rcnn-coco"
 import dataset
 import evaluate
 import frozen_graph
-import torch
 import train
 from model import MaskRCNN
 from pycocotools import mask as rle_masks
@@ -27,22 +26,14 @@ from pycocotools import mask as rle_masks
 from segmentation import SegmentationError
 
 # pycocotools is older than numpy 2's copy argument.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pycocotools")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning:pycocotools"),
+              pytest.mark.usefixtures("one_torch_thread")]
 
 MODEL_FOLDER = Path(train.__file__).parent.parent
 ROOT = MODEL_FOLDER.parent
 OWN = [{"id": 3, "name": "disc"}, {"id": 8, "name": "square"}]
 COCO = [{"id": 13, "name": "stop sign"}, {"id": 85, "name": "clock"}]
 NAMES = tuple((MODEL_FOLDER / "object_detection_classes_coco.txt").read_text().splitlines())
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """These networks are too small to share out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
