@@ -14,8 +14,9 @@ from pathlib import Path
 from segmentation import SegmentationError
 from segmentation.draw import draw_instances, pick_colors, segmentation_steps, steps_panel
 from segmentation.instances import decode, mask_areas
-from segmentation.options import add_mask_options, add_network_options, info, load_network, run, warn
+from segmentation.options import add_mask_options, add_network_options, load_network, parse
 from segmentation.photos import find_photos, name_outputs, read_photo, write_picture
+from segmentation.terminal import info, run, warn
 from segmentation.windows import display_answers, show
 
 
@@ -92,7 +93,7 @@ def show_result(image, found, annotated, visualize, paste):
 
 
 def main(argv=None):
-    return run(segment_photos, make_parser().parse_args(argv))
+    return run(segment_photos, parse(make_parser(), argv))
 
 
 if __name__ == "__main__":

@@ -19,10 +19,11 @@ from pooch import file_hash
 from segmentation import SegmentationError
 from segmentation.annotate import Annotator
 from segmentation.files import reason
-from segmentation.options import add_mask_options, add_network_options, info, load_network, number_in, run, warn
+from segmentation.options import add_mask_options, add_network_options, load_network, number_in, parse
 from segmentation.overlap import ReadAhead
 from segmentation.partial import PartialVideo
 from segmentation.progress import Progress
+from segmentation.terminal import info, run, warn
 from segmentation.video import find_encoder
 from segmentation.video_source import LARGEST_RATE, PATIENCE, Sound, VideoSource
 from segmentation.windows import Preview, display_answers
@@ -258,7 +259,7 @@ class StopSignals:
 
 
 def main(argv=None):
-    return run(segment_video, make_parser().parse_args(argv))
+    return run(segment_video, parse(make_parser(), argv))
 
 
 if __name__ == "__main__":

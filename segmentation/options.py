@@ -1,15 +1,12 @@
-"""What both command lines take: the options of the network and of its masks, and how a run ends."""
+"""What both command lines take: the options of the network and of its masks."""
 
 import argparse
-import os
-import sys
 
-import cv2
-
-from segmentation import SegmentationError
+from segmentation.engines import DEVICES, PRECISIONS, check_choice
 from segmentation.instances import INTERPOLATIONS
-from segmentation.network import DEVICES, PROPOSALS, MaskRCNN
+from segmentation.network import PROPOSALS, MaskRCNN
 from segmentation.resizing import parse_size
+from segmentation.terminal import info
 from segmentation.weights import MODEL_FOLDER
 
 
@@ -30,8 +27,14 @@ def add_network_options(parser):
     group.add_argument("--proposals", type=number_in(*PROPOSALS, int), default=100, metavar="N",
                        help="regions that the second stage looks at, 10 to 300; fewer is faster "
                             "(default: %(default)s)")
-    group.add_argument("--device", choices=DEVICES, default="cpu",
-                       help="what cv2.dnn runs on (default: %(default)s)")
+    group.add_argument("--engine", choices=DEVICES, default="opencv",
+                       help="what runs the network; the others are faster, need more packages, and keep the weights "
+                            "as an .onnx file beside them (default: %(default)s)")
+    group.add_argument("--device", choices=dict.fromkeys(name for names in DEVICES.values() for name in names),
+                       default="cpu", help="what the engine runs on, of what it knows (default: %(default)s)")
+    group.add_argument("--precision", choices=PRECISIONS, default="fp32",
+                       help="bf16 is several times faster where the processor has it, and a little less exact; "
+                            "openvino only (default: %(default)s)")
 
 
 def add_mask_options(parser):
@@ -45,12 +48,22 @@ def add_mask_options(parser):
     return group
 
 
+def parse(parser, argv=None):
+    """The parsed options; those that contradict each other end the program as argparse does."""
+    args = parser.parse_args(argv)
+    try:
+        check_choice(args.engine, args.device, args.precision)
+    except ValueError as error:
+        parser.error(f"--{error}")
+    return args
+
+
 def load_network(args):
     """The MaskRCNN that the parsed options ask for; what it runs on is printed."""
     info("loading Mask R-CNN from disk...")
-    net = MaskRCNN.load(args.mask_rcnn, args.weights, args.size, args.confidence, args.proposals, args.device)
-    threads = f" ({cv2.getNumThreads()} threads)" if args.device == "cpu" else ""
-    info(f"running on OpenCV {cv2.__version__}, {args.device}{threads}")
+    net = MaskRCNN.load(args.mask_rcnn, args.weights, args.size, args.confidence, args.proposals, args.engine,
+                        args.device, args.precision)
+    info(f"running on {net.engine.name}")
     return net
 
 
@@ -75,32 +88,3 @@ def size(text):
         return parse_size(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from error
-
-
-def info(text):
-    """One [INFO] line on stdout. A reader that has gone away (| head) is no reason to stop the work."""
-    try:
-        print(f"[INFO] {text}", flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def warn(text):
-    """One line on stderr, where warnings and errors go."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def run(work, args):
-    """The exit code of work(args): what it returns, 1 for an error that the user can mend, 130 for Ctrl-C."""
-    for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal's encoding lacks is no reason to stop (a notebook's stream takes all).
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        return work(args)
-    except SegmentationError as error:
-        warn(f"[ERROR] {error}")
-        return 1
-    except KeyboardInterrupt:
-        warn("[INFO] interrupted; what was finished is kept")
-        return 130

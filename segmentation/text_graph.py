@@ -10,13 +10,17 @@ exist at all - can be changed in memory, the files on disk left as they are.
 """
 
 import re
+from typing import NamedTuple
 
 from segmentation import SegmentationError
 
 # A text graph is a sequence of `node {` ... `}` blocks whose closing brace stands in column 0: the form in
 # which protobuf prints every text graph, OpenCV's own among them.
 NODE = re.compile(r"^node \{\n.*?^\}\n?", re.S | re.M)
-FIELD = {"name": re.compile(r'^  name: "([^"]+)"', re.M), "input": re.compile(r'^  input: "([^"]+)"', re.M)}
+ATTRIBUTE = re.compile(r'^  attr \{\s*key: "([^"]+)"(.*?)^  \}', re.S | re.M)
+VALUE = re.compile(r'\b(?:i|f|b|s|int_val|float_val): (?:"([^"]*)"|(\S+))')
+FIELD = {"name": re.compile(r'^  name: "([^"]+)"', re.M), "input": re.compile(r'^  input: "([^"]+)"', re.M),
+         "op": re.compile(r'^  op: "([^"]+)"', re.M)}
 
 
 def split_nodes(text):
@@ -38,6 +42,40 @@ def split_nodes(text):
 def inputs(node):
     """The names a node reads, in order, without control inputs (`^name`: order of execution, no data)."""
     return [name for name in FIELD["input"].findall(node) if not name.startswith("^")]
+
+
+class Node(NamedTuple):
+    """A node as values; `attributes`: key -> its numbers, booleans or texts, a tuple even of one."""
+
+    name: str
+    op: str
+    inputs: list
+    attributes: dict
+
+    def one(self, key, default=None):
+        """The only value of an attribute, or the default where the node has not got it."""
+        return self.attributes.get(key, (default,))[0]
+
+
+def read_nodes(text):
+    """The Nodes of a text graph, in file order."""
+    return [Node(name, FIELD["op"].search(node).group(1), inputs(node),
+                 {key: tuple(map(read_value, VALUE.findall(value))) for key, value in ATTRIBUTE.findall(node)})
+            for name, node in split_nodes(text).items()]
+
+
+def read_value(found):
+    """The Python value of VALUE's two groups: a text, or a number or boolean.
+
+    >>> read_value(("SAME", "")), read_value(("", "true")), read_value(("", "16")), read_value(("", "0.1"))
+    ('SAME', True, 16, 0.1)
+    """
+    text, plain = found
+    if not plain:
+        return text
+    if plain in ("true", "false"):
+        return plain == "true"
+    return int(plain) if re.fullmatch(r"-?\d+", plain) else float(plain)
 
 
 def find_number(text, name, key):

@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mask_rcnn_video
 from segmentation.instances import Instances
-from segmentation.network import BOXES, MASKS, MaskRCNN
+from segmentation.model import BOXES, MASKS
+from segmentation.network import MaskRCNN
 from segmentation.photos import read_photo
 from segmentation.resizing import parse_size
 from segmentation.weights import MODEL_FOLDER, find_model

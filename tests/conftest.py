@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from tiny_graph import frozen_graph, tiny_consts
 
+from segmentation.model import BOXES
 from segmentation.network import MaskRCNN
+from segmentation.resizing import Resizer
+from segmentation.text_graph import set_value
 from segmentation.weights import COLORS, LABELS, TEXT_GRAPH
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,6 +44,18 @@ def model_folder(tmp_path):
     for name in (LABELS, COLORS, TEXT_GRAPH):
         shutil.copy(MODEL_FOLDER / name, folder)
     return folder
+
+
+@pytest.fixture
+def own(tmp_path):
+    """The path of a graph of three classes with its names, text graph and rule beside it."""
+    path = tmp_path / "own.pb"
+    text = (MODEL_FOLDER / TEXT_GRAPH).read_text()
+    path.write_bytes(frozen_graph(tiny_consts(text, seed=4, num_classes=3)))
+    path.with_suffix(".pbtxt").write_text(set_value(text, BOXES, "num_classes", 3))
+    path.with_suffix(".txt").write_text("disc\nsquare\nstar\n")
+    path.with_suffix(".config").write_text(Resizer(129, 161).config())
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from conftest import MODEL_FOLDER
 from tiny_graph import frozen_graph, tiny_consts
 
 from segmentation import SegmentationError
-from segmentation.network import BOXES, MASKS, MaskRCNN
+from segmentation.model import BOXES, MASKS
+from segmentation.network import MaskRCNN
 from segmentation.resizing import OFFICIAL, Resizer, input_size, parse_size, read_resizer, resize
 from segmentation.text_graph import set_value
 from segmentation.weights import COLORS, LABELS, TEXT_GRAPH
@@ -49,7 +50,7 @@ def test_outputs_outlive_the_next_forward(tiny_net, noise):
 
 def test_nothing_found_leaves_the_mask_head_out(tiny_pb, noise, monkeypatch):
     net = MaskRCNN.load(MODEL_FOLDER, tiny_pb, size=(160, 128), confidence=1)
-    net.mask_head = None
+    net.engine.mask_head = None
     boxes, masks = net.forward(noise)
     assert boxes.shape == (1, 1, 0, 7) and masks.shape == (0, 90, 15, 15)
     assert len(net(noise)) == 0
@@ -104,7 +105,9 @@ def test_pictures_of_another_kind_are_refused(tiny_net, image):
 
 
 @pytest.mark.parametrize("options", [{"confidence": 1.1}, {"confidence": float("nan")}, {"proposals": 9},
-                                     {"proposals": 301}, {"size": "big"}, {"device": "tpu"}])
+                                     {"proposals": 301}, {"size": "big"}, {"device": "tpu"}, {"engine": "tf"},
+                                     {"engine": "opencv", "precision": "bf16"},
+                                     {"engine": "openvino", "device": "cuda"}])
 def test_arguments_out_of_range_are_refused(tiny_pb, options):
     with pytest.raises(ValueError, match="must be"):
         MaskRCNN.load(MODEL_FOLDER, tiny_pb, **options)
@@ -219,18 +222,6 @@ def test_a_file_without_a_rule_is_named(own, text):
     with pytest.raises(SegmentationError, match=r"own\.config must hold a rule .*--size"):
         MaskRCNN.load(MODEL_FOLDER, own)
     MaskRCNN.load(MODEL_FOLDER, own, size="raw")
-
-
-@pytest.fixture
-def own(tmp_path):
-    """The path of a graph of three classes with its names, text graph and rule beside it."""
-    path = tmp_path / "own.pb"
-    text = (MODEL_FOLDER / TEXT_GRAPH).read_text()
-    path.write_bytes(frozen_graph(tiny_consts(text, seed=4, num_classes=3)))
-    path.with_suffix(".pbtxt").write_text(set_value(text, BOXES, "num_classes", 3))
-    path.with_suffix(".txt").write_text("disc\nsquare\nstar\n")
-    path.with_suffix(".config").write_text(Resizer(129, 161).config())
-    return path
 
 
 def test_a_graph_of_other_classes_runs_with_what_lies_beside_it(own, noise):

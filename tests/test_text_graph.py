@@ -3,7 +3,8 @@
 import pytest
 
 from segmentation import SegmentationError
-from segmentation.network import BOXES, FEATURES, MASK_HEAD_INPUTS, MASKS
+from segmentation.model import BOXES, FEATURES, MASKS
+from segmentation.opencv_engine import MASK_HEAD_INPUTS
 from segmentation.text_graph import cut, inputs, set_value, split_nodes
 from segmentation.weights import MODEL_FOLDER, TEXT_GRAPH
 

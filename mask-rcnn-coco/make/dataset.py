@@ -25,11 +25,13 @@ from targets import JITTER, MASK_CELLS
 
 from segmentation import SegmentationError
 from segmentation.files import reason
-from segmentation.options import warn
+from segmentation.resizing import STRIDE
+from segmentation.terminal import warn
 
 FLIP = 0.5              # random_horizontal_flip of the model's published training configuration
-CROP = 0.5              # this part of the pictures is cropped
-CROP_SIDE = (0.6, 1.0)  # to a window of this part of their sides, so objects are enlarged up to 1.7 times
+CROP = 0.5              # this part of the batches sees windows of its pictures instead of all of them,
+CROP_SIDE = (0.6, 1.0)  # a window having this part of their sides; they are not enlarged to the size of the
+ZOOM = 1.25             # whole, which saves time and keeps objects at the size they will have, up to this
 GAIN, OFFSET = 0.2, 16  # each colour channel is multiplied by 1 +- GAIN and moved by up to OFFSET grey levels
 # Of an object that the crop cuts, this much must be left; smaller rests are nothing that one could name.
 VISIBLE = 0.3
@@ -247,10 +249,21 @@ def make_batch(dataset, numbers, resizer, rng):
     """The Batch of the pictures of these numbers; None where none of them can be read."""
     heights, widths = zip(*(dataset.pictures[i].image_hw for i in numbers))
     aspect = np.exp(np.mean(np.log(widths) - np.log(heights)))
-    size_wh = resizer.size_wh((1000, 1000 * aspect))
-    samples = [make_sample(dataset.pictures[i], size_wh, rng) for i in numbers]
+    size_wh, part = window_size(resizer.size_wh((1000, 1000 * aspect)), rng)
+    samples = [make_sample(dataset.pictures[i], size_wh, part, rng) for i in numbers]
     samples = [sample for sample in samples if sample is not None]
     return collate(samples) if samples else None
+
+
+def window_size(size_wh, rng):
+    """The size of a batch whose whole pictures would have size_wh, and the part of their sides that it sees.
+
+    The sides stay what they are modulo the network's stride: why, says segmentation/resizing.py.
+    """
+    if rng.random() >= CROP:
+        return size_wh, 1.0
+    part = rng.uniform(*CROP_SIDE)
+    return tuple(side - round(side * (1 - part) / STRIDE) * STRIDE for side in size_wh), part
 
 
 def collate(samples):
@@ -269,12 +282,12 @@ def collate(samples):
                            for name in ("boxes", "labels", "rois", "masks")), valid)
 
 
-def make_sample(picture, size_wh, rng):
+def make_sample(picture, size_wh, part, rng):
     """A Sample of a picture: a window of it, resized, perhaps flipped, recoloured; None if unreadable."""
     image = read_picture(picture)
     if image is None:
         return None
-    window = random_window(picture.image_hw, size_wh, rng)
+    window = random_window(picture.image_hw, size_wh, part, rng)
     flip = rng.random() < FLIP
     objects = [describe(outline, window, flip, rng) for outline in picture.objects]
     objects = [entry for entry in objects if entry is not None]
@@ -303,12 +316,12 @@ def read_picture(picture):
     return None
 
 
-def random_window(image_hw, size_wh, rng):
-    """x0, y0, x1, y1 in whole pixels: a part of the picture shaped like size_wh, whole or cropped."""
+def random_window(image_hw, size_wh, part, rng):
+    """x0, y0, x1, y1 in whole pixels: a part of the picture's sides shaped like size_wh, or all of them."""
     height, width = image_hw
     scale = min(width / size_wh[0], height / size_wh[1])
-    if rng.random() < CROP:
-        scale *= rng.uniform(*CROP_SIDE)
+    if part < 1:
+        scale *= part * rng.uniform(1 / ZOOM, 1)
     size = np.array(size_wh) * scale
     start = rng.uniform(0, 1, 2) * (np.array([width, height]) - size)
     return np.concatenate([np.floor(start), np.minimum(np.ceil(start + size), [width, height])])

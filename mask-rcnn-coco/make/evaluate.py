@@ -31,8 +31,10 @@ from frozen_graph import read_consts
 
 from segmentation import SegmentationError
 from segmentation.instances import INTERPOLATIONS, paste_mask
-from segmentation.network import MaskRCNN, known_classes
-from segmentation.options import info, number_in, run, size
+from segmentation.model import known_classes
+from segmentation.network import MaskRCNN
+from segmentation.options import number_in, size
+from segmentation.terminal import info, run
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
 CONFIDENCE = 0.05  # AP looks at the whole curve, so also at what scores too little to be shown

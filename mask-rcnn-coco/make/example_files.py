@@ -21,7 +21,7 @@ from scenes import draw_clip, draw_scene
 from shapes import CLASSES, draw_object
 
 from segmentation.files import complete_file
-from segmentation.options import info, run
+from segmentation.terminal import info, run
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = {  # file: place, seed

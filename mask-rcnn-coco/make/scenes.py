@@ -32,7 +32,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file, reason
-from segmentation.options import info, number_in, run, warn
+from segmentation.options import number_in
+from segmentation.terminal import info, run, warn
 
 SIZE_RANGE = (0.14, 0.6)        # an object's longer side, of the short side of the picture
 MOST_OBJECTS = 8

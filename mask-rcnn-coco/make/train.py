@@ -35,8 +35,9 @@ from model import MaskRCNN
 
 from segmentation import SegmentationError, network
 from segmentation.files import complete_file
-from segmentation.options import info, number_in, run, warn
+from segmentation.options import number_in
 from segmentation.resizing import Resizer
+from segmentation.terminal import info, run, warn
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
 # Measured for training from scratch on a CPU, in place of the published configuration's momentum of 0.9 and

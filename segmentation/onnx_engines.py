@@ -1,0 +1,192 @@
+"""The engines "onnxruntime" and "openvino": the frozen graph as one ONNX model.
+
+The model is kept beside the weights, my_graph.onnx for my_graph.pb, with a key of all that it was made from;
+where that has changed, it is made anew. What a user chooses, the confidence and the number of proposals, is
+set in memory.
+"""
+
+import hashlib
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segmentation import SegmentationError
+from segmentation.files import complete_file
+from segmentation.terminal import warn
+
+# The command line's name of a device -> the engine's.
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider",
+             "coreml": "CoreMLExecutionProvider"}
+OPENVINO_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
+KEY = "made_from"  # in the file's metadata
+CONVERTER = Path(__file__).with_name("onnx_graph.py")
+
+
+class OnnxRuntime:
+    """A model on ONNX Runtime; see segmentation/engines.py."""
+
+    def __init__(self, onnxruntime, device, model, confidence, proposals):
+        self.confidence = confidence
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors
+        options.intra_op_num_threads = cv2.getNumThreads()
+        proto = set_for_user(find_export(model), confidence, proposals)
+        with plain_errors(f"ONNX Runtime cannot load {model.weights}"):
+            self.session = onnxruntime.InferenceSession(proto, options, providers=[PROVIDERS[device]])
+        self.name = f"ONNX Runtime {onnxruntime.__version__}, {device}{threads(device)}"
+
+    def __call__(self, blob):
+        with plain_errors(f"ONNX Runtime failed on an input of {blob.shape[3]}x{blob.shape[2]} pixels"):
+            boxes, masks = self.session.run(None, {"image_tensor": blob})
+        return above(self.confidence, boxes, masks)
+
+
+class OpenVINO:
+    """A model on OpenVINO; see segmentation/engines.py."""
+
+    def __init__(self, openvino, device, precision, model, confidence, proposals):
+        self.confidence = confidence
+        settings = {"PERFORMANCE_HINT": "LATENCY",
+                    # Where the processor has bfloat16, OpenVINO would take it without being asked.
+                    "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}
+        if device == "cpu":
+            settings["INFERENCE_NUM_THREADS"] = cv2.getNumThreads()
+        proto = set_for_user(find_export(model), confidence, proposals)
+        with plain_errors(f"OpenVINO cannot load {model.weights}"):
+            core = openvino.Core()
+            network = core.compile_model(core.read_model(proto), OPENVINO_DEVICES[device], settings)
+            self.request = network.create_infer_request()
+        version = openvino.__version__.split("-")[0]
+        self.name = f"OpenVINO {version}, {device}, {precision}{threads(device)}"
+
+    def __call__(self, blob):
+        with plain_errors(f"OpenVINO failed on an input of {blob.shape[3]}x{blob.shape[2]} pixels"):
+            found = self.request.infer([blob])
+        # `above` copies, since the next inference writes into the same memory.
+        return above(self.confidence, *(found[index] for index in range(2)))
+
+
+def find_onnxruntime(device):
+    """The module onnxruntime, if it is there and has the device's provider."""
+    module = find_module("onnxruntime")
+    if PROVIDERS[device] not in module.get_available_providers():
+        package = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml"}.get(device, "onnxruntime")
+        raise SegmentationError(f"ONNX Runtime {module.__version__} has no {device} here: it needs the package "
+                                f"{package} and a driver; leave out --device to run on the CPU")
+    return module
+
+
+def find_openvino(device, precision):
+    """The module openvino, if it is there and has the device and, on it, the precision."""
+    module = find_module("openvino")
+    core = module.Core()
+    if not any(name.split(".")[0] == OPENVINO_DEVICES[device] for name in core.available_devices):
+        raise SegmentationError(f"OpenVINO finds no {device} here, only {', '.join(core.available_devices)}: it "
+                                "needs a driver; leave out --device to run on the CPU")
+    if precision == "bf16" and "BF16" not in core.get_property(OPENVINO_DEVICES[device], "OPTIMIZATION_CAPABILITIES"):
+        raise SegmentationError(f"this {device} does not compute in bf16: leave out --precision")
+    return module
+
+
+def find_module(name):
+    """A module, and onnx with it, which both engines need; SegmentationError says how to install them."""
+    try:
+        import_module("onnx")
+        return import_module(name)
+    except ImportError as error:
+        packages = " ".join(dict.fromkeys(["onnx", name]))
+        raise SegmentationError(f"{name} is not installed: pip install {packages}") from error
+
+
+def find_export(model):
+    """The onnx.ModelProto of a Model: the one kept beside its weights, or a new one, which is then kept."""
+    path, key = model.weights.with_suffix(".onnx"), key_of(model)
+    kept = read_export(path)
+    if kept is not None and key_in(kept) == key:
+        return kept
+    made = export(model)
+    if path.exists() and (kept is None or key_in(kept) is None):
+        warn(f"[WARNING] {path} is not this project's, so the ONNX model is not kept there")
+        return made
+    try:
+        save(made, path)
+    except SegmentationError as error:  # a folder that one may only read, a full disk
+        warn(f"[WARNING] {error}; the ONNX model is made anew each time")
+    return made
+
+
+def read_export(path):
+    """The onnx.ModelProto in a file; None where there is none."""
+    import onnx
+
+    try:
+        return onnx.load(path)
+    except Exception:  # OSError, protobuf's DecodeError: either way there is nothing to use
+        return None
+
+
+def key_in(proto):
+    """What an onnx.ModelProto says it was made from; None where it is not one of ours."""
+    return next((entry.value for entry in proto.metadata_props if entry.key == KEY), None)
+
+
+def key_of(model):
+    """A hash of all that the ONNX model of a Model depends on: its files and the code that exports them."""
+    digest = hashlib.sha256(model.buffer)
+    for part in (model.text_graph.encode(), CONVERTER.read_bytes()):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def export(model):
+    """The onnx.ModelProto of a Model, checked, with its key."""
+    import onnx
+
+    from segmentation.onnx_graph import convert
+
+    with plain_errors(f"cannot export {model.weights}"):
+        proto = convert(model.text_graph, model.consts)
+        onnx.helper.set_model_props(proto, {KEY: key_of(model)})
+        onnx.checker.check_model(proto)
+    return proto
+
+
+def save(proto, path):
+    """Write an onnx.ModelProto, whole or not at all."""
+    with complete_file(path) as temporary:
+        Path(temporary).write_bytes(proto.SerializeToString())
+
+
+def set_for_user(proto, confidence, proposals):
+    """Set the confidence and the number of proposals of an onnx.ModelProto; its bytes."""
+    from onnx import numpy_helper
+
+    values = {"confidence": np.float32([confidence]), "proposals": np.int64([proposals])}
+    for tensor in proto.graph.initializer:
+        if tensor.name in values:
+            tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))
+    return proto.SerializeToString()
+
+
+def above(confidence, boxes, masks):
+    """Copies of the rows that score above the confidence: not of the zeros that stand for none."""
+    keep = boxes[0, 0, :, 2] > confidence
+    return boxes[:, :, keep], masks[keep]
+
+
+def threads(device):
+    return f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
+
+
+@contextmanager
+def plain_errors(what):
+    """Turn whatever an engine raises into one sentence: the engines have no class of errors in common."""
+    try:
+        yield
+    except SegmentationError:
+        raise
+    except Exception as error:
+        raise SegmentationError(f"{what}: {' '.join(str(error).split())[:300]}") from error

@@ -1,0 +1,35 @@
+"""What a run says on stdout and stderr, and how it ends."""
+
+import os
+import sys
+
+from segmentation import SegmentationError
+
+
+def info(text):
+    """One [INFO] line on stdout. A reader that has gone away (| head) is no reason to stop the work."""
+    try:
+        print(f"[INFO] {text}", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def warn(text):
+    """One line on stderr, where warnings and errors go."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(work, args):
+    """The exit code of work(args): what it returns, 1 for an error that the user can mend, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal's encoding lacks is no reason to stop (a notebook's stream takes all).
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return work(args)
+    except SegmentationError as error:
+        warn(f"[ERROR] {error}")
+        return 1
+    except KeyboardInterrupt:
+        warn("[INFO] interrupted; what was finished is kept")
+        return 130

@@ -1,0 +1,192 @@
+"""The exported ONNX model and its two engines against cv2.dnn, on the tiny graph and on the demo graph."""
+
+import sys
+from importlib.util import find_spec
+
+import cv2
+import numpy as np
+import pytest
+from conftest import MODEL_FOLDER, ROOT
+from tiny_graph import frozen_graph, tiny_consts
+
+import mask_rcnn
+from segmentation import SegmentationError, onnx_engines
+from segmentation.model import read_model
+from segmentation.network import MaskRCNN
+from segmentation.weights import DEMO, TEXT_GRAPH, find_model
+
+sys.path.insert(0, str(MODEL_FOLDER / "make"))
+import to_onnx
+
+onnx = pytest.importorskip("onnx", reason="pip install -r requirements-engines.txt")
+ENGINES = [pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"pip install {name}"))
+           for name in ("onnxruntime", "openvino")]
+
+
+@pytest.fixture
+def weights(tmp_path, tiny_pb):
+    """The tiny graph where an .onnx may be written beside it."""
+    path = tmp_path / "weights.pb"
+    path.write_bytes(tiny_pb.read_bytes())
+    return path
+
+
+def matched(one, other):
+    """For each row of one, the nearest row of the same class of the other; (N,) indices.
+
+    Two detections of about the same score may come in either order.
+    """
+    near = []
+    for row in one[0, 0]:
+        same = np.flatnonzero(other[0, 0, :, 1] == row[1])
+        near.append(same[np.abs(other[0, 0, same, 3:] - row[3:]).max(1).argmin()])
+    assert sorted(near) == list(range(other.shape[2]))
+    return np.array(near)
+
+
+def assert_same(expected, found):
+    (boxes, masks), (own_boxes, own_masks) = expected, found
+    assert own_boxes.shape == boxes.shape and own_masks.shape == masks.shape
+    assert own_boxes.dtype == own_masks.dtype == np.float32
+    near = matched(boxes, own_boxes)
+    np.testing.assert_allclose(own_boxes[:, :, near], boxes, atol=2e-5)
+    classes = boxes[0, 0, :, 1].astype(int)
+    np.testing.assert_allclose(own_masks[near, classes], masks[range(len(masks)), classes], atol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sizes_in_a_row_give_what_opencv_gives(weights, noise, engine):
+    options = {"size": "raw", "confidence": 0.3}
+    opencv = MaskRCNN.load(MODEL_FOLDER, weights, **options)
+    net = MaskRCNN.load(MODEL_FOLDER, weights, **options, engine=engine)
+    for size_wh in ((160, 128), (161, 129), (97, 120), (320, 240), (160, 128)):
+        image = cv2.resize(noise, size_wh)
+        expected = opencv.forward(image)
+        assert expected[0].size
+        assert_same(expected, net.forward(image))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_demo_finds_the_same(tmp_path, engine):
+    for name in (DEMO, DEMO.replace(".pb", ".config")):
+        (tmp_path / name).write_bytes((MODEL_FOLDER / name).read_bytes())
+    opencv, net = (MaskRCNN.load(MODEL_FOLDER, tmp_path / DEMO, engine=name) for name in ("opencv", engine))
+    for number in (1, 2, 3):
+        image = cv2.imread(str(ROOT / f"images/example_0{number}.jpg"))
+        assert_same(opencv.forward(image), net.forward(image))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_graph_of_other_classes(own, noise, engine):
+    opencv, net = (MaskRCNN.load(MODEL_FOLDER, own, confidence=0.2, engine=name) for name in ("opencv", engine))
+    assert_same(opencv.forward(noise), net.forward(noise))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_found(weights, noise, engine):
+    boxes, masks = MaskRCNN.load(MODEL_FOLDER, weights, size=(160, 128), confidence=1, engine=engine).forward(noise)
+    assert boxes.shape == (1, 1, 0, 7) and masks.shape == (0, 90, 15, 15)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_confidence_and_proposals_count(weights, noise, engine):
+    def count(**options):
+        net = MaskRCNN.load(MODEL_FOLDER, weights, size=(160, 128), engine=engine, **options)
+        return len(net.forward(noise)[1])
+
+    assert count(confidence=0.5) < count(confidence=0.3) < count(confidence=0.1)
+    assert count(confidence=0.01, proposals=10) <= 20 < count(confidence=0.01, proposals=30)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_outputs_outlive_the_next_forward(weights, noise, engine):
+    net = MaskRCNN.load(MODEL_FOLDER, weights, size=(160, 128), engine=engine)
+    first = net.forward(noise)
+    copies = [array.copy() for array in first]
+    net.forward(noise[::-1].copy())
+    assert all(np.array_equal(*pair) for pair in zip(first, copies))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_weights_of_other_shapes_give_one_sentence(tmp_path, noise, engine):
+    consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
+    consts["Conv/weights"] = consts["Conv/weights"][:, :, :5]
+    broken = tmp_path / "weights.pb"
+    broken.write_bytes(frozen_graph(consts))
+    with pytest.raises(SegmentationError) as caught:
+        MaskRCNN.load(MODEL_FOLDER, broken, size=(160, 128), engine=engine).forward(noise)
+    assert "\n" not in str(caught.value)
+
+
+# ---- The file beside the weights -------------------------------------------------------------------------
+
+def test_the_export_is_kept_and_made_anew_from_other_weights(weights, monkeypatch):
+    model = read_model(find_model(MODEL_FOLDER, weights))
+    made = onnx_engines.find_export(model)
+    kept = weights.with_suffix(".onnx")
+    onnx.checker.check_model(str(kept), full_check=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(onnx_engines, "export", None)
+        assert onnx_engines.find_export(model) == made
+    weights.write_bytes(frozen_graph(tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text(), seed=5)))
+    other = onnx_engines.find_export(read_model(find_model(MODEL_FOLDER, weights)))
+    assert other != made and onnx.load(kept) == other
+
+
+@pytest.mark.parametrize("content", [b"not ONNX", b""])
+def test_a_file_of_another_kind_is_left_as_it_is(weights, content, capsys):
+    weights.with_suffix(".onnx").write_bytes(content)
+    onnx_engines.find_export(read_model(find_model(MODEL_FOLDER, weights)))
+    assert weights.with_suffix(".onnx").read_bytes() == content
+    assert "is not this project's" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(weights, monkeypatch, capsys):
+    def fail(proto, path):
+        raise SegmentationError(f"cannot write {path}: no space left on device")
+    monkeypatch.setattr(onnx_engines, "save", fail)
+    assert onnx_engines.find_export(read_model(find_model(MODEL_FOLDER, weights))).graph.node
+    assert "no space left on device; the ONNX model is made anew each time" in capsys.readouterr().err
+
+
+def test_to_onnx_writes_a_standard_model(weights, tmp_path, capsys):
+    out = tmp_path / "out" / "model.onnx"
+    assert to_onnx.main(["--weights", str(weights), "--out", str(out), "--proposals", "30"]) == 0
+    model = onnx.load(out)
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.output] == ["detection_out_final", "detection_masks"]
+    assert {domain.domain: domain.version for domain in model.opset_import} == {"": 17}
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor).tolist() for tensor in model.graph.initializer}
+    assert values["proposals"] == [30] and values["confidence"] == pytest.approx([0.3])
+    assert f"saved {out}" in capsys.readouterr().out
+
+
+def test_to_onnx_names_what_is_wrong(tmp_path, capsys):
+    assert to_onnx.main(["--weights", str(tmp_path / "none.pb")]) == 1
+    assert "there are no weights" in capsys.readouterr().err
+
+
+# ---- What is not there -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_an_engine_that_is_not_installed_is_named(weights, engine, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, engine, None)
+    assert mask_rcnn.main(["-i", "x.jpg", "--weights", str(weights), "--engine", engine]) == 1
+    assert f"{engine} is not installed: pip install onnx {engine}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("engine, device", [("onnxruntime", "directml"), ("openvino", "npu")])
+def test_a_device_that_is_not_there_is_named(weights, engine, device):
+    pytest.importorskip(engine)
+    with pytest.raises(SegmentationError, match=f"{device} here.*leave out --device"):
+        MaskRCNN.load(MODEL_FOLDER, weights, engine=engine, device=device)
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--engine", "opencv", "--precision", "bf16"], "bf16 needs the engine openvino"),
+    (["--engine", "openvino", "--device", "opencl"], "--device must be cpu or gpu or npu with the engine openvino"),
+    (["--engine", "tensorflow"], "invalid choice")])
+def test_options_that_contradict_each_other(options, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        mask_rcnn.main(["-i", "x.jpg", *options])
+    assert stopped.value.code == 2 and said in capsys.readouterr().err
