@@ -1,8 +1,8 @@
 """The engines "onnxruntime" and "openvino": the frozen graph as one ONNX model.
 
-The model is kept beside the weights, my_graph.onnx for my_graph.pb, with a key of all that it was made from;
-where that has changed, it is made anew. What a user chooses, the confidence and the number of proposals, is
-set in memory.
+The model is kept beside the weights with a key of all that it was made from; where that has changed, it is
+made anew. For my_graph.pb that is my_graph.onnx, as make/to_onnx.py writes it, and for float32 on a CPU
+my_graph.winograd.onnx. What a user chooses, the confidence and the number of proposals, is set in memory.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = cv2.getNumThreads()
-        proto = set_for_user(find_export(model), confidence, proposals)
+        proto = set_for_user(find_export(model, device == "cpu"), confidence, proposals)
         with plain_errors(f"ONNX Runtime cannot load {model.weights}"):
             self.session = onnxruntime.InferenceSession(proto, options, providers=[PROVIDERS[device]])
         self.name = f"ONNX Runtime {onnxruntime.__version__}, {device}{threads(device)}"
@@ -54,7 +54,7 @@ class OpenVINO:
                     "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}
         if device == "cpu":
             settings["INFERENCE_NUM_THREADS"] = cv2.getNumThreads()
-        proto = set_for_user(find_export(model), confidence, proposals)
+        proto = set_for_user(find_export(model, (device, precision) == ("cpu", "fp32")), confidence, proposals)
         with plain_errors(f"OpenVINO cannot load {model.weights}"):
             core = openvino.Core()
             network = core.compile_model(core.read_model(proto), OPENVINO_DEVICES[device], settings)
@@ -101,13 +101,13 @@ def find_module(name):
         raise SegmentationError(f"{name} is not installed: pip install {packages}") from error
 
 
-def find_export(model):
+def find_export(model, winograd=False):
     """The onnx.ModelProto of a Model: the one kept beside its weights, or a new one, which is then kept."""
-    path, key = model.weights.with_suffix(".onnx"), key_of(model)
+    path, key = model.weights.with_suffix(".winograd.onnx" if winograd else ".onnx"), key_of(model)
     kept = read_export(path)
     if kept is not None and key_in(kept) == key:
         return kept
-    made = export(model)
+    made = export(model, winograd)
     if path.exists() and (kept is None or key_in(kept) is None):
         warn(f"[WARNING] {path} is not this project's, so the ONNX model is not kept there")
         return made
@@ -141,14 +141,14 @@ def key_of(model):
     return digest.hexdigest()
 
 
-def export(model):
-    """The onnx.ModelProto of a Model, checked, with its key."""
+def export(model, winograd=False):
+    """The onnx.ModelProto of a Model, checked, with its key; winograd: see segmentation/onnx_graph.py."""
     import onnx
 
     from segmentation.onnx_graph import convert
 
     with plain_errors(f"cannot export {model.weights}"):
-        proto = convert(model.text_graph, model.consts)
+        proto = convert(model.text_graph, model.consts, winograd)
         onnx.helper.set_model_props(proto, {KEY: key_of(model)})
         onnx.checker.check_model(proto)
     return proto

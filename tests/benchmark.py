@@ -3,10 +3,12 @@
     python tests/benchmark.py --weights mask-rcnn-coco/frozen_inference_graph.pb --image photo.jpg
     python tests/benchmark.py --video       what reading, drawing and writing cost a video beside the network
 
-Both see the same blob at the same size on the same weights. The tutorial's way is one cv2.dnn network asked
-for both outputs, its mask head on all 100 rows; ours is MaskRCNN.forward, whose mask head works on the N
-objects above the confidence. A round runs each once, so that other work on the machine slows both alike;
-medians are compared, and the quartiles say how much they spread.
+All see the same picture at the same size on the same weights. The tutorial's way is one cv2.dnn network asked
+for both outputs, its mask head on all 100 rows; ours is MaskRCNN.forward on each engine, whose mask head works
+on the N objects above the confidence. A round runs each once, so that other work on the machine slows all
+alike; medians are compared, and the quartiles say how much they spread. The share of the processor's float32
+peak counts the operations of the exported model; what does them with fewer, as Winograd's algorithm does, can
+pass 100 %.
 """
 
 import argparse
@@ -23,8 +25,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mask_rcnn_video
+from segmentation import SegmentationError, onnx_engines
+from segmentation.engines import load_engine
 from segmentation.instances import Instances
-from segmentation.model import BOXES, MASKS
+from segmentation.model import BOXES, MASKS, read_model
 from segmentation.network import MaskRCNN
 from segmentation.photos import read_photo
 from segmentation.resizing import parse_size
@@ -52,26 +56,92 @@ def seconds(work):
     return time.perf_counter() - start, result
 
 
-def compare(files, weights, image, detections, rounds):
-    """Print the medians, their ratio and the largest differences at one size, on a fresh pair of networks."""
+class Way:
+    """One way to run the network: its times, and its result on the picture."""
+
+    def __init__(self, name, work):
+        self.name, self.work, self.times = name, work, []
+
+    def __call__(self):
+        taken, self.result = seconds(self.work)
+        self.times.append(taken)
+
+
+def compare(files, weights, image, engines, detections, rounds):
+    """Print what each way takes at one size, and by how much it differs from the single network."""
     single = tutorial_net(files)
     scores = np.sort(tutorial_forward(single, image)[0][0, 0, :, 2])[::-1]
-    # A confidence that `detections` rows pass, and at least the scripts' default.
-    confidence = max(0.5, float(scores[detections]))
-    ours = MaskRCNN.load(MODEL_FOLDER, weights, size="raw", confidence=confidence)
-    times = []
+    # A confidence that `detections` rows pass, and at least the scripts' default; in the middle between two
+    # scores, so that rounding does not decide which rows pass.
+    confidence = max(0.5, float(scores[detections - 1:detections + 1].mean()))
+    model = read_model(files)
+    ways = [Way("tutorial", lambda: tutorial_forward(single, image))]
+    for name in engines:
+        engine, _, precision = name.partition("-")
+        net = MaskRCNN.load(MODEL_FOLDER, weights, "raw", confidence, engine=engine, precision=precision or "fp32")
+        ways.append(Way(name, lambda net=net: net.forward(image)))
+    peak = Way("peak", matrix_product)
     for _ in range(rounds + 1):
-        old, (all_boxes, all_masks) = seconds(lambda: tutorial_forward(single, image))
-        new, (boxes, masks) = seconds(lambda: ours.forward(image))
-        times.append((old, new))
-    keep = np.flatnonzero(all_boxes[0, 0, :, 2] > confidence)
-    box_difference = np.abs(all_boxes[:, :, keep] - boxes).max(initial=0)
-    mask_difference = np.abs(all_masks[keep] - masks).max(initial=0)
-    times = np.array(times[1:])  # the first round allocates memory
-    (old, new), spread = np.median(times, axis=0), np.percentile(times, (25, 75), axis=0)
-    print(f"{image.shape[1]:4}x{image.shape[0]:<4}  {old:6.3f} ({spread[0, 0]:.3f}-{spread[1, 0]:.3f})"
-          f"  {new:6.3f} ({spread[0, 1]:.3f}-{spread[1, 1]:.3f})  {old / new:5.2f}  {len(keep):3}"
-          f"  {box_difference:.0e}  {mask_difference:.0e}", flush=True)
+        for way in (*ways, peak):
+            way()
+    flop, peak_rate = count_flop(model, image.shape[:2], detections), 2 * SIDE ** 3 / np.median(peak.times[1:])
+    boxes, masks = ways[0].result
+    keep = np.flatnonzero(boxes[0, 0, :, 2] > confidence)
+    ways[0].result = boxes[:, :, keep], masks[keep]
+    print(f"{image.shape[1]}x{image.shape[0]}, {len(keep)} detections, {flop / 1e9:.0f} GFLOP; "
+          f"matrix product {peak_rate / 1e9:.0f} GFLOP/s")
+    for way in ways:
+        times = np.array(way.times[1:])  # the first round allocates memory
+        low, middle, high = np.percentile(times, (25, 50, 75))
+        print(f"  {way.name:<16} {middle:6.3f} ({low:.3f}-{high:.3f})  {np.median(ways[0].times[1:]) / middle:5.2f}x  "
+              f"{flop / middle / peak_rate:4.0%}  {differences(ways[0].result, way.result)}", flush=True)
+
+
+SIDE = 2048
+MATRIX = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
+
+
+def matrix_product():
+    """What stands for the processor's float32 peak."""
+    return MATRIX @ MATRIX
+
+
+def count_flop(model, image_hw, detections):
+    """Floating-point operations of the exported model's convolutions; nan where onnx is not installed.
+
+    Of the RoIs' maps the number is not known to ONNX: 100 proposals, or the detections in the mask head.
+    """
+    try:
+        from onnx import shape_inference
+    except ImportError:
+        return float("nan")
+    proto = onnx_engines.export(model)
+    for dim, size in zip(proto.graph.input[0].type.tensor_type.shape.dim[2:], image_hw):
+        dim.dim_value = size
+    inferred = shape_inference.infer_shapes(proto, data_prop=True).graph
+    shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in inferred.value_info}
+    kernels = {tensor.name: tensor.dims for tensor in inferred.initializer}
+    flop = 0
+    for node in inferred.node:
+        if node.op_type == "Conv":
+            batch, *output = shapes[node.output[0]]
+            batch = batch or (detections if "_1/" in node.name.split("InceptionV2")[0] else 100)
+            flop += 2 * batch * np.prod(output) * np.prod(kernels[node.input[1]][1:])
+    return float(flop)
+
+
+def differences(expected, found):
+    """By how much detections differ at most, matched by class and nearest box: scores, boxes in 0..1, masks."""
+    (boxes, masks), (own_boxes, own_masks) = expected, found
+    rows, own = boxes[0, 0], own_boxes[0, 0]
+    if sorted(rows[:, 1]) != sorted(own[:, 1]):
+        return f"{len(own)} detections, of other classes"
+    near = [min(np.flatnonzero(own[:, 1] == row[1]), key=lambda i: np.abs(own[i, 3:] - row[3:]).max()) for row in rows]
+    each, classes = range(len(rows)), rows[:, 1].astype(int)
+    masks = np.abs(masks[each, classes] - own_masks[near, classes])
+    columns = np.abs(rows - own[near])
+    return (f"scores {columns[:, 2].max(initial=0):.0e}, boxes {columns[:, 3:].max(initial=0):.0e}, "
+            f"masks {masks.max(initial=0):.0e}")
 
 
 class SleepingNet:
@@ -89,6 +159,17 @@ class SleepingNet:
         time.sleep(0.02)
         self.slept += time.perf_counter() - began
         return self.found
+
+
+def available_engines():
+    """The engines that this machine has, by name or name-precision."""
+    found = []
+    for name in ("opencv", "onnxruntime", "openvino", "openvino-bf16"):
+        engine, _, precision = name.partition("-")
+        with contextlib.suppress(SegmentationError):
+            load_engine(engine, precision=precision or "fp32")
+            found.append(name)
+    return found
 
 
 def compare_video(rounds, frames=300):
@@ -118,6 +199,8 @@ def main(argv=None):
                         help="photo, resized to each size (default: %(default)s)")
     parser.add_argument("--video", action="store_true", help="measure the video script instead")
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WxH")
+    parser.add_argument("--engines", nargs="+", default=available_engines(), metavar="NAME",
+                        help="opencv, onnxruntime, openvino, openvino-bf16 (default: those that are installed)")
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds at each size (default: %(default)s)")
     parser.add_argument("--detections", type=int, default=10, metavar="N",
                         help="how many objects to segment at most, of those above 0.5; a photo shows 3 to 10 "
@@ -128,9 +211,9 @@ def main(argv=None):
         return 0
     files, photo = find_model(MODEL_FOLDER, args.weights), read_photo(args.image)
     print(f"OpenCV {cv2.__version__}, {cv2.getNumThreads()} threads, {args.rounds} rounds: median seconds (quartiles)")
-    print("size       tutorial              this project          ratio    N  boxes  masks differ by at most")
+    print("  way               seconds (quartiles)   ratio  peak  differences from the tutorial's at most")
     for size in args.sizes:
-        compare(files, args.weights, cv2.resize(photo, parse_size(size)), args.detections, args.rounds)
+        compare(files, args.weights, cv2.resize(photo, parse_size(size)), args.engines, args.detections, args.rounds)
     return 0
 
 

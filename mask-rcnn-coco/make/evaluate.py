@@ -30,10 +30,11 @@ from dataset import load_coco, read_picture
 from frozen_graph import read_consts
 
 from segmentation import SegmentationError
+from segmentation.engines import DEVICES, PRECISIONS
 from segmentation.instances import INTERPOLATIONS, paste_mask
 from segmentation.model import known_classes
 from segmentation.network import MaskRCNN
-from segmentation.options import number_in, size
+from segmentation.options import number_in, parse, size
 from segmentation.terminal import info, run
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
@@ -135,7 +136,8 @@ def report(found, pictures):
 def work(args):
     """Load, measure, print; the exit code."""
     dataset = load_coco(args.annotations, args.images, read_labels(MODEL_FOLDER / LABELS))
-    net = MaskRCNN.load(MODEL_FOLDER, args.weights, args.size, args.confidence)
+    net = MaskRCNN.load(MODEL_FOLDER, args.weights, args.size, args.confidence, engine=args.engine,
+                        precision=args.precision)
     if net.labels != tuple(dataset.names):
         raise SegmentationError(f"{args.annotations} is about other classes ({', '.join(dataset.names[:3])}, ...) "
                                 f"than {args.weights} ({', '.join(net.labels[:3])}, ...)")
@@ -161,13 +163,16 @@ def make_parser():
                              "(default: 0.3)")
     parser.add_argument("--interpolation", choices=INTERPOLATIONS, nargs="+", default=["linear"],
                         help="how a mask is resized to its box; several are compared (default: linear)")
+    parser.add_argument("--engine", choices=DEVICES, default="opencv", help="what runs it (default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
+                        help="bf16 with openvino only (default: %(default)s)")
     parser.add_argument("--known-classes", action="store_true",
                         help="count only the classes that the graph has seen in training")
     return parser
 
 
 def main(argv=None) -> int:
-    return run(work, make_parser().parse_args(argv))
+    return run(work, parse(make_parser(), argv))
 
 
 if __name__ == "__main__":
