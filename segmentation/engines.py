@@ -1,11 +1,17 @@
 """What runs the network: cv2.dnn, or the same weights as an ONNX model through ONNX Runtime or OpenVINO.
 
     engine = load_engine("onnxruntime", "cpu", "fp32")(model, confidence=0.5, proposals=100)
-    boxes, masks = engine(blob)
+    boxes, features = engine.boxes(blob)        # (1, 1, 100, 7), (1, 576, H / 16, W / 16)
+    masks = engine.masks(features, boxes)       # (100, classes, 15, 15), arrays of their own
 
-An engine is built from a Model and called with a blob (1, 3, H, W), RGB floats 0..255. It returns the boxes
-(1, 1, N, 7) and masks (N, classes, 15, 15) of the N detections above the confidence, arrays of its own. Its
-`name` says what it runs on. On a CPU as many threads work as cv2.getNumThreads() says at loading.
+The graph's own mask head works on all 100 rows of boxes, padding included, which is two thirds of the whole
+computation, while a photo shows 3 to 10 objects. So an engine is two networks: the first ends with the
+boxes, and the second runs the mask head on those that the caller keeps, at least one.
+
+An engine is built from a Model. blob: (1, 3, H, W), RGB floats 0..255; boxes: at most 100 rows (0, class,
+score, x0, y0, x1, y1), best first, the box in 0..1; rows of zeros may pad them, and some may score no more
+than the confidence. `name` says what it runs on; on a CPU, as many threads work as cv2.getNumThreads() says
+at loading.
 """
 
 from functools import partial

@@ -13,6 +13,7 @@ from segmentation.instances import decode
 from segmentation.model import read_model
 from segmentation.opencv_engine import plain_errors
 from segmentation.resizing import OFFICIAL, parse_size, read_resizer, resize
+from segmentation.selection import select
 from segmentation.weights import find_model, read_colors
 
 PROPOSALS = (10, 300)  # the fewest and the most that may be asked for
@@ -21,15 +22,15 @@ PROPOSALS = (10, 300)  # the fewest and the most that may be asked for
 class MaskRCNN:
     """The network, loaded. One per process: a cv2.dnn.Net is not safe to share between threads."""
 
-    def __init__(self, engine, weights, labels, colors, size, resizer, confidence):
+    def __init__(self, engine, weights, labels, colors, size, resizer, selection):
         self.engine, self.weights = engine, weights  # segmentation/engines.py; the path they come from
         self.labels, self.colors = labels, colors    # names by class; the model folder's (B, G, R)
         self.size, self.resizer = size, resizer
-        self.confidence = confidence
+        self.selection = selection  # which detections count
 
     @classmethod
     def load(cls, model_dir, weights=None, size="keep", confidence=0.5, proposals=100, engine="opencv",
-             device="cpu", precision="fp32"):
+             device="cpu", precision="fp32", classes=None, exclude=(), min_area="0"):
         """The network of a model folder, ready to run.
 
         model_dir: a folder as segmentation/weights.py describes; missing weights are fetched into it. Where
@@ -41,6 +42,8 @@ class MaskRCNN:
         confidence: detections score more than this, 0..1
         proposals: RoIs that the second stage looks at, 10..300; fewer is faster
         engine, device, precision: what runs it: see segmentation/engines.py
+        classes, exclude: names (or COCO's numbers) of the only classes, or of those not to be looked for
+        min_area: the smallest box, in pixels of the picture or, as "0.5%", as a part of it
 
         Raises SegmentationError where a file of the model is missing or wrong or the engine or its device is
         not there; ValueError for an argument outside its range.
@@ -55,15 +58,16 @@ class MaskRCNN:
         colors = read_colors(files.colors)
         resizer = read_resizer(files.config) if files.config and size == "keep" else OFFICIAL
         model = read_model(files)
+        selection = select(model.labels, confidence, classes, exclude, min_area)
         return cls(build_engine(model, confidence, proposals), files.weights, model.labels, colors, size, resizer,
-                   confidence)
+                   selection)
 
     def __call__(self, image):
         """The Instances in a picture, BGR uint8 (H, W, 3)."""
-        return decode(*self.forward(image), image.shape[:2], self.confidence)
+        return decode(*self.forward(image), image.shape[:2], self.selection.confidence)
 
     def forward(self, image):
-        """The raw outputs for the N detections above the confidence, best first.
+        """The raw outputs for the N detections that are wanted, best first.
 
         image: BGR uint8 (H, W, 3)
         boxes: (1, 1, N, 7) float32, rows (0, class, score, x0, y0, x1, y1), the box in 0..1
@@ -74,7 +78,12 @@ class MaskRCNN:
         """
         check_image(image)
         with plain_errors(f"the network failed on a picture of {image.shape[1]}x{image.shape[0]} pixels"):
-            return self.engine(cv2.dnn.blobFromImage(resize(image, self.size, self.resizer), swapRB=True))
+            blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer), swapRB=True)
+            boxes, features = self.engine.boxes(blob)
+            boxes = boxes[:, :, self.selection.keep(boxes, image.shape[:2])]
+            if not boxes.size:
+                return boxes, np.empty((0, len(self.labels), 15, 15), np.float32)
+            return boxes, self.engine.masks(features, boxes)
 
 
 def check_image(image):

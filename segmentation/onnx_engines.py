@@ -15,6 +15,7 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file
+from segmentation.model import BOXES, FEATURES, IMAGE, MASKS
 from segmentation.terminal import warn
 
 # The command line's name of a device -> the engine's.
@@ -29,44 +30,52 @@ class OnnxRuntime:
     """A model on ONNX Runtime; see segmentation/engines.py."""
 
     def __init__(self, onnxruntime, device, model, confidence, proposals):
-        self.confidence = confidence
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = cv2.getNumThreads()
-        proto = set_for_user(find_export(model, device == "cpu"), confidence, proposals)
+        parts = two_parts(find_export(model, device == "cpu"), confidence, proposals)
         with plain_errors(f"ONNX Runtime cannot load {model.weights}"):
-            self.session = onnxruntime.InferenceSession(proto, options, providers=[PROVIDERS[device]])
+            self.box_net, self.mask_head = (
+                onnxruntime.InferenceSession(part, options, providers=[PROVIDERS[device]]) for part in parts)
         self.name = f"ONNX Runtime {onnxruntime.__version__}, {device}{threads(device)}"
 
-    def __call__(self, blob):
+    def boxes(self, blob):
         with plain_errors(f"ONNX Runtime failed on an input of {blob.shape[3]}x{blob.shape[2]} pixels"):
-            boxes, masks = self.session.run(None, {"image_tensor": blob})
-        return above(self.confidence, boxes, masks)
+            return self.box_net.run([BOXES, FEATURES], {IMAGE: blob})
+
+    def masks(self, features, boxes):
+        with plain_errors("ONNX Runtime failed on the masks"):
+            return self.mask_head.run([MASKS], {FEATURES: features, BOXES: boxes})[0]
 
 
 class OpenVINO:
     """A model on OpenVINO; see segmentation/engines.py."""
 
     def __init__(self, openvino, device, precision, model, confidence, proposals):
-        self.confidence = confidence
         settings = {"PERFORMANCE_HINT": "LATENCY",
                     # Where the processor has bfloat16, OpenVINO would take it without being asked.
                     "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}
         if device == "cpu":
             settings["INFERENCE_NUM_THREADS"] = cv2.getNumThreads()
-        proto = set_for_user(find_export(model, (device, precision) == ("cpu", "fp32")), confidence, proposals)
+        winograd = (device, precision) == ("cpu", "fp32")  # in bf16 it is neither faster nor exact enough
+        parts = two_parts(find_export(model, winograd), confidence, proposals)
         with plain_errors(f"OpenVINO cannot load {model.weights}"):
             core = openvino.Core()
-            network = core.compile_model(core.read_model(proto), OPENVINO_DEVICES[device], settings)
-            self.request = network.create_infer_request()
+            self.box_net, self.mask_head = (
+                core.compile_model(core.read_model(part), OPENVINO_DEVICES[device], settings).create_infer_request()
+                for part in parts)
         version = openvino.__version__.split("-")[0]
         self.name = f"OpenVINO {version}, {device}, {precision}{threads(device)}"
 
-    def __call__(self, blob):
+    def boxes(self, blob):
         with plain_errors(f"OpenVINO failed on an input of {blob.shape[3]}x{blob.shape[2]} pixels"):
-            found = self.request.infer([blob])
-        # `above` copies, since the next inference writes into the same memory.
-        return above(self.confidence, *(found[index] for index in range(2)))
+            found = self.box_net.infer({IMAGE: blob})
+            # Copies, since the next inference writes into the same memory; the features are read before that.
+            return found[BOXES].copy(), found[FEATURES]
+
+    def masks(self, features, boxes):
+        with plain_errors("OpenVINO failed on the masks"):
+            return self.mask_head.infer({FEATURES: features, BOXES: boxes})[MASKS].copy()
 
 
 def find_onnxruntime(device):
@@ -161,20 +170,23 @@ def save(proto, path):
 
 
 def set_for_user(proto, confidence, proposals):
-    """Set the confidence and the number of proposals of an onnx.ModelProto; its bytes."""
+    """Set the confidence and the number of proposals of an onnx.ModelProto."""
     from onnx import numpy_helper
 
     values = {"confidence": np.float32([confidence]), "proposals": np.int64([proposals])}
     for tensor in proto.graph.initializer:
         if tensor.name in values:
             tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))
-    return proto.SerializeToString()
 
 
-def above(confidence, boxes, masks):
-    """Copies of the rows that score above the confidence: not of the zeros that stand for none."""
-    keep = boxes[0, 0, :, 2] > confidence
-    return boxes[:, :, keep], masks[keep]
+def two_parts(proto, confidence, proposals):
+    """The bytes of two models: from the image to the boxes and features, and from those to the masks."""
+    from onnx.utils import Extractor
+
+    set_for_user(proto, confidence, proposals)
+    extractor = Extractor(proto)
+    return [extractor.extract_model(inputs, outputs).SerializeToString()
+            for inputs, outputs in (([IMAGE], [BOXES, FEATURES]), ([FEATURES, BOXES], [MASKS]))]
 
 
 def threads(device):

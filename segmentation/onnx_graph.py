@@ -19,7 +19,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, IMAGE, MASKS
+from segmentation.model import BOXES, FEATURES, IMAGE, MASKS
 from segmentation.text_graph import read_nodes
 
 OPSET, IR_VERSION = 17, 8  # which ONNX Runtime takes from 1.12 on, and OpenVINO from 2023.0
@@ -40,9 +40,10 @@ def convert(text_graph, consts, winograd=False):
         if node.op not in OPS:
             raise SegmentationError(f"the text graph's node {node.name} is a {node.op}, which cannot be exported")
         graph.scope = node.name
-        graph.values[node.name] = OPS[node.op](graph, node, *(graph.values[name] for name in node.inputs))
-    for name in (BOXES, MASKS):
-        graph.add("Identity", graph.values[name], name=name)
+        value = OPS[node.op](graph, node, *(graph.values[name] for name in node.inputs))
+        if node.name in (FEATURES, BOXES, MASKS):  # which are to be found under their names
+            value = graph.add("Identity", value, name=node.name, is_map=node.name == FEATURES)
+        graph.values[node.name] = value
     return graph.model()
 
 
@@ -86,8 +87,10 @@ class Graph:
         outputs = [helper.make_tensor_value_info(BOXES, TensorProto.FLOAT, [1, 1, "N", 7]),
                    helper.make_tensor_value_info(MASKS, TensorProto.FLOAT, ["N", "classes", "rows", "columns"])]
         image = helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, [1, 3, "height", "width"])
+        inside = [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, [1, "channels", "down", "across"])]
         arrays = [numpy_helper.from_array(array, name) for name, array in self.arrays.items()]
-        graph = helper.make_graph(self.nodes, "mask_rcnn_inception_v2", [image], outputs, arrays)
+        graph = helper.make_graph(self.nodes, "mask_rcnn_inception_v2", [image], outputs, arrays,
+                                  value_info=inside)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
     # ---- What comes up again and again -------------------------------------------------------------------

@@ -1,9 +1,4 @@
-"""The engine "opencv": the frozen graph through cv2.dnn, as two networks.
-
-The text graph's own mask head works on all 100 rows of boxes, padding included, which is two thirds of the
-whole computation, while a photo shows 3 to 10 objects. So the first network ends with the boxes, and the
-second runs the mask head on those worth keeping. The graph is cut in memory; the files stay as they are.
-"""
+"""The engine "opencv": the frozen graph through cv2.dnn, its text graph cut in two in memory."""
 
 from contextlib import contextmanager
 from functools import partial
@@ -36,7 +31,6 @@ class OpenCV:
     def __init__(self, target, device, model, confidence, proposals):
         text_graph = set_value(model.text_graph, "detection_out", "keep_top_k", proposals)
         text_graph = set_value(text_graph, BOXES, "confidence_threshold", confidence)
-        self.confidence, self.classes = confidence, len(model.labels)
         threads = f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
         self.name = f"OpenCV {cv2.__version__}, {device}{threads}"
         self.shapes = set()
@@ -46,23 +40,18 @@ class OpenCV:
             self.box_net = self.build_box_net()
             self.mask_head = build(model.buffer, cut(text_graph, [MASKS], MASK_HEAD_INPUTS), [MASKS], target)
 
-    def __call__(self, blob):
-        boxes, features = self.propose(blob)
-        boxes = boxes[:, :, boxes[0, 0, :, 2] > self.confidence]
-        if not boxes.size:
-            return boxes, np.empty((0, self.classes, 15, 15), np.float32)
-        self.mask_head.setInput(features, FEATURES)
-        self.mask_head.setInput(boxes, BOXES)
-        # A copy, since the next forward writes its masks into the same memory.
-        return boxes, self.mask_head.forward(MASKS).copy()
-
-    def propose(self, blob):
-        """(boxes, features) of the first network."""
+    def boxes(self, blob):
         self.shapes.add(blob.shape)
         if len(self.shapes) > 1 and min(blob.shape[2:]) < PADDING_STAYS_BELOW:
             self.box_net, self.shapes = self.build_box_net(), {blob.shape}
         self.box_net.setInput(blob)
         return self.box_net.forward([BOXES, FEATURES])
+
+    def masks(self, features, boxes):
+        self.mask_head.setInput(features, FEATURES)
+        self.mask_head.setInput(boxes, BOXES)
+        # A copy, since the next forward writes its masks into the same memory.
+        return self.mask_head.forward(MASKS).copy()
 
 
 def find_device(device):
