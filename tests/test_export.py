@@ -1,0 +1,138 @@
+"""Rows for other programs: read back by pycocotools, json and csv; whole at every moment."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from pycocotools import mask as rle_masks
+from pycocotools.coco import COCO
+
+from segmentation import SegmentationError
+from segmentation.export import Csv, JsonDataset, JsonLines, JsonList, RowFile, Seen, describe, partial_path
+from segmentation.instances import Instances, paste_mask
+
+LABELS = tuple(f"class {number}" for number in range(90))
+DISC = np.float32(np.hypot(*np.mgrid[-1:1:15j, -1:1:15j]) < 0.8)
+
+
+@pytest.fixture
+def seen():
+    """A photo of 60 x 80 with two objects: the whole of its box, and a disc."""
+    found = Instances(np.int32([[10, 20, 30, 50], [40, 0, 80, 60]]), np.float32([0.9, 0.75]), np.int32([2, 0]),
+                      np.stack([np.ones((15, 15), np.float32), DISC]), (60, 80))
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[20:50, 10:30] = 10, 20, 250  # BGR
+    return Seen(image, found, 7, file="a,b.jpg")
+
+
+def at_frame(seen, frame):
+    return seen._replace(file=None, image_id=frame, time=frame / 25)
+
+
+def test_a_row_says_what_coco_says(seen):
+    row, disc = describe(seen, LABELS)
+    assert row["bbox"] == [10, 20, 20, 30] and row["category_id"] == 3 and row["label"] == "class 2"
+    assert row["area"] == 600 and row["color"] == [250, 20, 10] and row["score"] == 0.9 and row["number"] == 1
+    mask = rle_masks.decode(row["segmentation"])
+    assert mask.shape == (60, 80) and mask.sum() == 600 and mask[20:50, 10:30].all()
+    assert np.array_equal(rle_masks.decode(disc["segmentation"])[:, 40:], paste_mask(DISC, (40, 0, 80, 60)))
+
+
+def test_photos_make_a_data_set_that_pycocotools_opens(tmp_path, seen):
+    form = JsonDataset(LABELS)
+    rows = RowFile(tmp_path / "out" / "r.json", form)
+    form.images.append({"id": 7, "file_name": seen.file, "width": 80, "height": 60})
+    rows.add(describe(seen, LABELS))
+    rows.finish()
+    truth = COCO(str(tmp_path / "out" / "r.json"))
+    assert truth.getImgIds() == [7] and len(truth.getAnnIds()) == 2 and truth.cats[3]["name"] == "class 2"
+    results = truth.loadRes(truth.dataset["annotations"])
+    assert [truth.annToMask(entry).sum() for entry in results.loadAnns(results.getAnnIds())] == [
+        entry["area"] for entry in describe(seen, LABELS)]
+
+
+def test_frames_make_a_list_that_load_res_takes(tmp_path, seen):
+    rows = RowFile(tmp_path / "r.json", JsonList())
+    for frame in (0, 3):
+        rows.add(describe(at_frame(seen, frame), LABELS))
+    rows.finish()
+    truth = COCO()
+    truth.dataset = {"images": [{"id": 0}, {"id": 3}], "categories": [{"id": 1}, {"id": 3}], "annotations": []}
+    truth.createIndex()
+    results = truth.loadRes(str(tmp_path / "r.json"))
+    assert [entry["time"] for entry in results.loadAnns(results.getAnnIds())] == [0, 0, 0.12, 0.12]
+
+
+@pytest.mark.parametrize("row_format, read", [
+    (JsonList(), lambda text: json.loads(text)),
+    (JsonLines(), lambda text: [json.loads(line) for line in text.splitlines()]),
+    (Csv(video=True), lambda text: list(csv.DictReader(text.splitlines())))])
+def test_the_partial_file_is_whole_at_every_moment(tmp_path, seen, row_format, read):
+    path = tmp_path / "rows.txt"
+    rows = RowFile(path, row_format)
+    assert read(partial_path(path).read_text()) == []
+    for frame in range(5):
+        rows.add(describe(at_frame(seen, frame), LABELS) if frame % 2 == 0 else [])
+        there = read(partial_path(path).read_text())
+        assert [int(row["frame"]) for row in there] == [f for f in range(0, frame + 1, 2) for _ in range(2)]
+    assert not path.exists()
+    rows.finish()
+    assert path.exists() and not partial_path(path).exists()
+
+
+@pytest.mark.parametrize("make", [JsonList, JsonLines, lambda: Csv(video=True)])
+@pytest.mark.parametrize("done", [1, 3, 100])
+@pytest.mark.parametrize("cut", [0, 1, 25])
+def test_a_resumed_file_is_what_an_uninterrupted_one_is(tmp_path, seen, make, done, cut):
+    whole, resumed = (RowFile(tmp_path / name, make()) for name in ("whole.txt", "resumed.txt"))
+    for frame in range(6):
+        whole.add(describe(at_frame(seen, frame), LABELS))
+        if frame < 4:
+            resumed.add(describe(at_frame(seen, frame), LABELS))
+    whole.finish()
+    partial = partial_path(resumed.path)
+    done = min(done, 3 if cut else 4)
+    resumed.file.close()
+    partial.write_bytes(partial.read_bytes()[:-cut or None])  # killed in the middle of a line
+    again = RowFile(resumed.path, make(), resume_before=done)
+    for frame in range(done, 6):
+        again.add(describe(at_frame(seen, frame), LABELS))
+    again.finish()
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_nothing_to_go_on_with_is_said(tmp_path):
+    with pytest.raises(SegmentationError, match=r"cannot write .*rows\.partial\.json"):
+        RowFile(tmp_path / "rows.json", JsonList(), resume_before=5)
+    (tmp_path / "rows.partial.csv").write_text("other,columns\n")
+    with pytest.raises(SegmentationError, match="made with other options"):
+        RowFile(tmp_path / "rows.csv", Csv(video=True), resume_before=5)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SegmentationError, match="cannot write"):
+        RowFile(tmp_path / "file" / "rows.json", JsonList())
+
+
+def test_csv_quotes_what_must_be_quoted(tmp_path, seen):
+    rows = RowFile(tmp_path / "r.csv", Csv(video=False))
+    rows.add(describe(seen, LABELS))
+    rows.finish()
+    first, _ = csv.DictReader((tmp_path / "r.csv").read_text().splitlines())
+    assert first == {"file": "a,b.jpg", "label": "class 2", "score": "0.9", "x0": "10", "y0": "20", "x1": "30",
+                     "y1": "50", "mask_area": "600", "red": "250", "green": "20", "blue": "10"}
+
+
+def test_many_pictures_do_not_stay_in_memory(tmp_path, seen):
+    import tracemalloc
+
+    rows, texts = RowFile(tmp_path / "r.jsonl", JsonLines()), describe(seen, LABELS)
+    tracemalloc.start()
+    for _ in range(10_000):
+        rows.add(texts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    rows.finish()
+    assert peak < 1e6 and len((tmp_path / "r.jsonl").read_text().splitlines()) == 20_000
