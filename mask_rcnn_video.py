@@ -1,7 +1,7 @@
 """Segment the objects in every frame of a video, and write a video of the result.
 
     python mask_rcnn_video.py --input videos/cats_and_dogs.mp4 --output output/cats_and_dogs_output.avi
-    python mask_rcnn_video.py --input film.mp4 --output output/film.mp4 --every 3 --color-by instance
+    python mask_rcnn_video.py --input film.mp4 --output output/film.mp4 --every 3 --track --json output/film.json
 
 The result keeps the source's frame rate and sound, and appears under its name when it is complete.
 """
@@ -19,10 +19,18 @@ from pooch import file_hash
 from segmentation import SegmentationError
 from segmentation.annotate import Annotator
 from segmentation.files import reason
-from segmentation.options import add_mask_options, add_network_options, load_network, number_in, parse
+from segmentation.options import (
+    add_drawing_options,
+    add_network_options,
+    load_network,
+    number_in,
+    parse,
+    style_of,
+)
 from segmentation.overlap import ReadAhead
 from segmentation.partial import PartialVideo
 from segmentation.progress import Progress
+from segmentation.results import VideoResults, add_result_options
 from segmentation.terminal import info, run, warn
 from segmentation.video import find_encoder
 from segmentation.video_source import LARGEST_RATE, PATIENCE, Sound, VideoSource
@@ -48,9 +56,13 @@ def make_parser():
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
     parser.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
     add_network_options(parser)
-    add_mask_options(parser).add_argument(
-        "--color-by", choices=("class", "instance"), default="class",
-        help="a colour for each class, or for each object, kept from frame to frame (default: %(default)s)")
+    add_drawing_options(parser, palette="class")
+    group = add_result_options(parser, "frames")
+    group.add_argument("--track", action="store_true",
+                       help="number the objects: each keeps its number, and with --palette instance its colour, over "
+                            "the whole video")
+    group.add_argument("--timeline", type=Path, metavar="FILE",
+                       help="a plot of how many objects of each class there are over time, .png")
     return parser
 
 
@@ -76,18 +88,16 @@ def frames_a_second(text):
 
 def segment_video(args):
     """Segment the video; the exit code."""
-    check_paths(args)
     video = PartialVideo(args.output, args.overwrite, args.resume)
     with VideoSource(args.input, args.start, args.end) as source:
         if source.live and args.resume:
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
         net = load_network(args)
         video.start(what_decides_the_frames(args, net), args.resume and not args.overwrite)
-        annotate = Annotator(net, args.every, args.color_by,
-                             {"threshold": args.threshold, "interpolation": args.interpolation}, video.state)
         preview = Preview() if args.show and display_is_there() else None
         try:
-            with StopSignals() as stop:
+            with StopSignals() as stop, VideoResults(args, net.labels, source.rate, video) as results:
+                annotate = Annotator(net, args.every, args.palette, style_of(args), results, video.state)
                 return annotate_video(source, video, annotate, args, stop, preview)
         finally:
             if preview:
@@ -100,6 +110,7 @@ def annotate_video(source, video, annotate, args, stop, preview):
     try:
         read, decoding = process(source, video, annotate, stop, preview, args.fps)
         stopped = stop.number  # a signal from here on comes too late: the video is complete
+        annotate.results.complete = stopped is None
         info("cleaning up...")
         if stopped is None:
             video.finish(read)
@@ -118,18 +129,19 @@ def annotate_video(source, video, annotate, args, stop, preview):
     return 128 + stopped if stopped is not None else 1 if source.trouble else 0
 
 
-def check_paths(args):
-    """Raise SegmentationError for options that contradict each other."""
+def check(args):
+    """Raise ValueError for options that contradict each other."""
     if args.end is not None and args.end <= args.start:
-        raise SegmentationError(f"--end {args.end} is not after --start {args.start}")
+        raise ValueError(f"--end {args.end} is not after --start {args.start}")
     if args.output.exists() and Path(args.input).exists() and args.output.samefile(args.input):
-        raise SegmentationError(f"{args.output} is the source itself: name another --output")
+        raise ValueError(f"{args.output} is the source itself: name another --output")
 
 
 def what_decides_the_frames(args, net):
     """The options and files that a run must share with the one that it resumes, plain values by name."""
-    names = ("confidence", "threshold", "interpolation", "size", "proposals", "device", "every", "color_by",
-             "fps", "start", "end", "no_audio")
+    names = ("confidence", "threshold", "interpolation", "size", "proposals", "engine", "device", "precision",
+             "classes", "exclude", "min_area", "every", "effect", "opacity", "no_boxes", "no_labels", "palette",
+             "track", "fps", "start", "end", "no_audio", "json", "csv", "timeline")
     options = {f"--{name.replace('_', '-')}": str(getattr(args, name)) for name in names}
     path = Path(args.input)
     source = f"{path.resolve()} of {path.stat().st_size} bytes" if path.is_file() else args.input
@@ -227,8 +239,10 @@ def report(video, annotate, read, decoding):
     """What was done, and where the time went."""
     new = max(video.sink.frames - video.done, 0)
     info(f"{read} frames read, {video.sink.frames} written")
+    distinct = annotate.tracker.count_distinct() if annotate.tracker else {}
+    objects = {annotate.net.labels[class_id]: f"{count} objects, " for class_id, count in distinct.items()}
     for label, count in annotate.seen.most_common():
-        info(f"{label}: seen {count} times on {annotate.network_frames} frames")
+        info(f"{label}: {objects.get(label, '')}seen {count} times on {annotate.network_frames} frames")
     stages = {"decode": decoding, **annotate.seconds, "encode": video.behind.seconds}
     info("seconds per frame: " + ", ".join(f"{stage} {seconds / max(new, 1):.4f}"
                                            for stage, seconds in stages.items()))
@@ -259,7 +273,7 @@ class StopSignals:
 
 
 def main(argv=None):
-    return run(segment_video, parse(make_parser(), argv))
+    return run(segment_video, parse(make_parser(), argv, check))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def check_choice(engine, device, precision):
     if engine not in DEVICES:
         raise ValueError(f"engine must be {', '.join(DEVICES)}, got {engine}")
     if device not in DEVICES[engine]:
-        raise ValueError(f"device must be {' or '.join(DEVICES[engine])} with the engine {engine}, got {device}")
+        raise ValueError(f"device must be {' or '.join(DEVICES[engine])} with engine {engine}, got {device}")
     if precision not in PRECISIONS or (precision != "fp32" and engine != "openvino"):
         raise ValueError(f"precision must be {' or '.join(PRECISIONS)}, and bf16 needs the engine openvino, "
                          f"got {precision}")

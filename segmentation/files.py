@@ -32,6 +32,14 @@ def complete_file(path):
         raise SegmentationError(f"cannot write {path}: {reason(error)}") from error
 
 
+def make_folder(path):
+    """Make a folder and those above it, where they are not there; SegmentationError where that fails."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SegmentationError(f"cannot write to {path}: {reason(error)}") from error
+
+
 def reason(error):
     """What the operating system says of a failure, without the path and the number."""
     return getattr(error, "strerror", None) or str(error)

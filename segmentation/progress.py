@@ -9,12 +9,12 @@ LINE_EVERY = 30  # seconds between lines where stderr is no terminal
 
 
 class Progress:
-    """Frames done of `total` (None where nobody knows), of which `done` were done before this run."""
+    """Frames, or what `unit` says, done of `total` (None where nobody knows), `done` of them before this run."""
 
-    def __init__(self, total, done=0):
+    def __init__(self, total, done=0, unit="frame"):
         self.total, self.before, self.count, self.began = total, done, done, time.monotonic()
-        self.line = self.began
-        self.bar = tqdm(total=total, initial=done, unit="frame") if sys.stderr.isatty() else None
+        self.unit, self.line = unit, self.began
+        self.bar = tqdm(total=total, initial=done, unit=unit) if sys.stderr.isatty() and total != 1 else None
 
     def step(self):
         """One more frame is done."""
@@ -25,7 +25,7 @@ class Progress:
         elif now - self.line >= LINE_EVERY:
             self.line = now
             print("[INFO] " + tqdm.format_meter(self.count, self.total, now - self.began, initial=self.before,
-                                                unit="frame", ncols=0), file=sys.stderr, flush=True)
+                                                unit=self.unit, ncols=0), file=sys.stderr, flush=True)
 
     def __enter__(self):
         return self

@@ -3,20 +3,27 @@
 import os
 import sys
 
+from tqdm import tqdm
+
 from segmentation import SegmentationError
 
 
 def info(text):
-    """One [INFO] line on stdout. A reader that has gone away (| head) is no reason to stop the work."""
+    """One [INFO] line on stdout, above a progress bar where there is one.
+
+    A reader that has gone away (| head) is no reason to stop the work.
+    """
     try:
-        print(f"[INFO] {text}", flush=True)
+        tqdm.write(f"[INFO] {text}", file=sys.stdout)
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def warn(text):
     """One line on stderr, where warnings and errors go."""
-    print(text, file=sys.stderr, flush=True)
+    tqdm.write(text, file=sys.stderr)
+    sys.stderr.flush()
 
 
 def run(work, args):
