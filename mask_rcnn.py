@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 from segmentation import SegmentationError
-from segmentation.draw import draw_instances, pick_colors, segmentation_steps, steps_panel
+from segmentation.draw import Style, caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.instances import decode, mask_areas
 from segmentation.options import add_mask_options, add_network_options, load_network, parse
+from segmentation.palettes import pick_colors
 from segmentation.photos import find_photos, name_outputs, read_photo, write_picture
 from segmentation.terminal import info, run, warn
 from segmentation.windows import display_answers, show
@@ -67,7 +68,8 @@ def segment_photo(net, photo, output, args, windows):
     print_objects(found, net.labels, mask_areas(found, **paste))
 
     annotated = image.copy()
-    draw_instances(annotated, found, net.labels, pick_colors(net.colors, len(found), args.seed), **paste)
+    captions = [caption(found, i, net.labels) for i in range(len(found))]
+    draw_instances(annotated, found, captions, pick_colors(net.colors, len(found), args.seed), Style(**paste))
     save(output, annotated)
     if args.visualize and len(found):
         save(output.with_name(f"{output.stem}_steps.png"), steps_panel(image, found, net.labels, **paste))

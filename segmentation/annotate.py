@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 
-from segmentation.draw import draw_instances
+from segmentation.draw import Style, caption, draw_instances
 from segmentation.tracks import InstanceIds, class_colors, id_color
 
 
@@ -20,7 +20,7 @@ class Annotator:
 
     def __init__(self, net, every=1, color_by="class", paste=None, state=None):
         state = state or {"ids": None, "last": [], "seen": {}, "network_frames": 0}
-        self.net, self.every, self.by_instance, self.paste = net, every, color_by == "instance", paste or {}
+        self.net, self.every, self.by_instance, self.style = net, every, color_by == "instance", Style(**(paste or {}))
         self.class_colors, self.instance_ids = class_colors(len(net.labels)), InstanceIds(state["ids"])
         self.found, self.ids = None, state["last"]
         self.seen, self.network_frames = Counter(state["seen"]), state["network_frames"]
@@ -34,7 +34,8 @@ class Annotator:
             self.seen.update(self.net.labels[class_id] for class_id in self.found.class_ids)
             self.network_frames += 1
         began = time.perf_counter()
-        draw_instances(frame.image, self.found, self.net.labels, self.colors(), **self.paste)
+        captions = [caption(self.found, i, self.net.labels) for i in range(len(self.found))]
+        draw_instances(frame.image, self.found, captions, self.colors(), self.style)
         self.seconds["draw"] += time.perf_counter() - began
         return frame.image
 
