@@ -55,7 +55,7 @@ class Style:
     def background_for(self, image_hw):
         """The background as a picture of that size, BGR uint8; only resized where the size changes."""
         if np.ndim(self.background) == 1:
-            return np.broadcast_to(np.uint8(self.background), (*image_hw, 3))
+            return np.broadcast_to(np.full((1, image_hw[1], 3), self.background, np.uint8), (*image_hw, 3))
         if image_hw not in self.fitted:
             self.fitted.clear()  # the frames of a video have one size, photos many
             self.fitted[image_hw] = cover(self.background, image_hw)

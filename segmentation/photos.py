@@ -100,6 +100,8 @@ def eight_bits(photo):
 def write_picture(path, image):
     """Write BGR uint8 (H, W, 3) to path, .jpg or .png; SegmentationError where that fails.
 
+    A .png also takes BGRA (H, W, 4) and grey (H, W), of uint8 or uint16.
+
     Encoded in memory first, since cv2.imwrite does not say why it failed.
     """
     suffix = Path(path).suffix

@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 
 from segmentation import draw
-from segmentation.draw import TILE, Style, caption, draw_instances, segmentation_steps, steps_panel
+from segmentation.draw import TILE, caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.effects import blend, crop
 from segmentation.instances import Instances
-from segmentation.palettes import colors_for, pick_colors
-from segmentation.tracks import class_colors, id_color
-from segmentation.weights import COLORS, MODEL_FOLDER, read_colors
 
 LABELS = tuple(f"class {i}" for i in range(90))
 CAPTIONS = [f"class {i}: 0.9876" for i in range(90)]
-PALETTE = read_colors(MODEL_FOLDER / COLORS)
 
 
 def instances(*boxes, image_hw=(200, 300), mask=1.0):
@@ -79,10 +75,10 @@ def test_nothing_found_draws_nothing(picture):
     assert np.array_equal(picture, before)
 
 
-def test_colours_repeat_with_the_seed_and_differ_while_they_can():
-    assert pick_colors(PALETTE, 20, 1) == pick_colors(PALETTE, 20, 1) != pick_colors(PALETTE, 20, 2)
-    assert set(pick_colors(PALETTE, 6, 5)) == set(PALETTE) and pick_colors(PALETTE, 0, 1) == []
-    assert set(pick_colors(PALETTE, 9, 5)) <= set(PALETTE)
+def test_captions_name_the_class_the_score_and_the_number():
+    found = instances((0, 0, 9, 9), (9, 9, 20, 20))
+    assert caption(found, 1, LABELS) == "class 1: 0.9876"
+    assert caption(found, 1, LABELS, 12) == "#12 class 1: 0.99" and caption(found, 0, LABELS, 0) == "#0 class 0: 0.99"
 
 
 @pytest.mark.parametrize("color, expected", [((0, 255, 255), (0, 0, 0)), ((255, 0, 0), (255, 255, 255)),
