@@ -119,7 +119,7 @@ def segment_photo(net, seen, output, args, results, windows):
     save(output, annotated, args)
     if args.visualize and len(found):
         save(output.with_name(f"{output.stem}_steps.png"), steps_panel(image, found, net.labels, **paste), args)
-    results.add(seen._replace(found=found), output.stem.replace("_segmented", ""), colors)
+    results.add(seen._replace(found=found), colors)
     return not windows or show_result(image, found, annotated, args.visualize, paste)
 
 

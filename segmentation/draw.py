@@ -1,79 +1,93 @@
-"""Instances drawn onto their picture: colours, overlays and the three steps that --visualize shows."""
+"""Instances drawn onto their picture: an effect, boxes and captions, and the three steps that --visualize shows."""
+
+from dataclasses import dataclass, field
+from typing import Optional
 
 import cv2
 import numpy as np
 from imutils import build_montages
 
-from segmentation.instances import paste_mask
+from segmentation.effects import EFFECTS, PAINT, cover, crop, largest_first, picture_scale
+from segmentation.instances import INTERPOLATIONS, paste_mask
 
-OPACITY = 0.4  # of the colour; 0.6 of the picture shows through
-LINE_AT = 600  # short side of a picture, in pixels, whose boxes are 2 pixels wide
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TILE = 300  # pixels a side, of the pictures in a panel
 
 
-def pick_colors(palette, count, seed):
-    """`count` colours of a palette [(B, G, R), ...] in an order that `seed` decides.
+@dataclass(frozen=True, eq=False)  # a background that is a picture has no == of its own
+class Style:
+    """How Instances are drawn.
 
-    Each colour comes once before one comes again, so neighbours differ as long as they can.
+    effect: one of EFFECTS. overlay: each object tinted; outline: its edge drawn; blur, pixelate: it is hidden;
+            cutout: it alone is kept; splash: it alone keeps its colour
+    opacity: 0..1, of the overlay's colour
+    boxes, labels: whether they are drawn; None: as suits the effect, with overlay and outline only
+    background: what a cutout stands on, a (B, G, R) or a picture, BGR uint8 of any size, fitted to cover
+    threshold, interpolation: see paste_mask
     """
-    generator = np.random.default_rng(seed)
-    rounds = -(-count // len(palette))
-    order = [index for _ in range(rounds) for index in generator.permutation(len(palette))]
-    return [palette[index] for index in order[:count]]
+
+    effect: str = "overlay"
+    opacity: float = 0.4
+    boxes: Optional[bool] = None
+    labels: Optional[bool] = None
+    background: object = (255, 255, 255)
+    threshold: float = 0.3
+    interpolation: str = "linear"
+    fitted: dict = field(default_factory=dict, init=False, repr=False)  # the background, by image_hw
+
+    def __post_init__(self):
+        if self.effect not in EFFECTS:
+            raise ValueError(f"effect must be one of {', '.join(EFFECTS)}, got {self.effect!r}")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
+        if not 0 <= self.opacity <= 1:
+            raise ValueError(f"opacity must be 0..1, got {self.opacity}")
+        shape = np.shape(self.background)
+        if shape != (3,) and (len(shape) != 3 or shape[2] != 3 or 0 in shape or self.background.dtype != np.uint8):
+            raise ValueError(f"background must be (B, G, R) or a BGR uint8 picture, got {shape}")
+
+    @property
+    def annotated(self):
+        """(boxes, labels), decided."""
+        suits = self.effect in ("overlay", "outline")
+        return suits if self.boxes is None else self.boxes, suits if self.labels is None else self.labels
+
+    def background_for(self, image_hw):
+        """The background as a picture of that size, BGR uint8; only resized where the size changes."""
+        if np.ndim(self.background) == 1:
+            return np.broadcast_to(np.full((1, image_hw[1], 3), self.background, np.uint8), (*image_hw, 3))
+        if image_hw not in self.fitted:
+            self.fitted.clear()  # the frames of a video have one size, photos many
+            self.fitted[image_hw] = cover(self.background, image_hw)
+        return self.fitted[image_hw]
 
 
-def draw_instances(image, found, labels, colors, threshold=0.3, interpolation="linear"):
-    """Draw each object's mask, box and label onto the picture itself.
+def draw_instances(image, found, captions, colors, style=None):
+    """Draw the objects onto the picture itself.
 
     image: BGR uint8 (H, W, 3), changed in place
     found: Instances of the picture
-    labels: the name of each class
+    captions: a text for each object, see caption()
     colors: a (B, G, R) for each object
+    style: a Style, without it Style()
 
     Larger boxes are drawn first, so that small objects stay visible; all text comes last.
     """
-    scale = picture_scale(image)
-    area = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1, dtype=np.int64)
-    order = np.argsort(-area, kind="stable")
-    for i in order:
-        mask = paste_mask(found.masks[i], found.boxes[i], threshold, interpolation)
-        blend(crop(image, found.boxes[i]), mask, colors[i])
-    for i in order:
+    style = style or Style()
+    boxes, labels = style.annotated
+    scale, order = picture_scale(image), largest_first(found)
+    PAINT[style.effect](image, found, colors, style)
+    for i in order if boxes else ():
         x0, y0, x1, y1 = found.boxes[i].tolist()
         cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), colors[i], max(2, round(2 * scale)))
-    for i in order:
-        draw_label(image, caption(found, i, labels), found.boxes[i], colors[i], scale)
+    for i in order if labels else ():
+        draw_label(image, captions[i], found.boxes[i], colors[i], scale)
 
 
-def caption(found, i, labels):
-    """What stands above object i, such as "person: 0.9876"."""
-    return f"{labels[found.class_ids[i]]}: {found.scores[i]:.4f}"
-
-
-def picture_scale(image):
-    """How much wider than at LINE_AT lines and text are to be, so that they look alike at every size."""
-    return min(image.shape[:2]) / LINE_AT
-
-
-def crop(image, box_xyxy):
-    """The part of the picture in a box, a view."""
-    x0, y0, x1, y1 = box_xyxy
-    return image[y0:y1, x0:x1]
-
-
-def blend(roi, mask, color, opacity=OPACITY):
-    """Mix a colour into the pixels of roi (h, w, 3), in place, where mask (h, w) is true.
-
-    By a table of 256 results a channel: no float copy of the pixels, which for a large photo is gigabytes.
-
-    >>> roi = np.full((1, 2, 3), 100, np.uint8)
-    >>> blend(roi, np.array([[True, False]]), (0, 100, 255))
-    >>> roi.tolist()
-    [[[60, 100, 162], [100, 100, 100]]]
-    """
-    table = np.rint((1 - opacity) * np.arange(256)[:, None] + opacity * np.array(color)).astype(np.uint8)
-    cv2.copyTo(cv2.LUT(roi, table.reshape(1, 256, 3)), mask.view(np.uint8), roi)
+def caption(found, i, labels, number=None):
+    """What stands above object i, such as "person: 0.9876", or, where it has a number, "#12 person: 0.99"."""
+    name, score = labels[found.class_ids[i]], found.scores[i]
+    return f"{name}: {score:.4f}" if number is None else f"#{number} {name}: {score:.2f}"
 
 
 def draw_label(image, text, box_xyxy, color, scale):

@@ -1,5 +1,6 @@
 """All that a run writes beside its annotated pictures: rows, cut-outs, maps of instances, a report."""
 
+from itertools import chain, count
 from pathlib import Path
 
 from segmentation.cutouts import cut_out, instance_map, object_mask, safe_name
@@ -16,7 +17,7 @@ class Results:
     """The files and folders that the options of a run ask for; without one of them it does nothing.
 
         with PhotoResults(args, net.labels) as results:
-            results.add(seen, "holiday", colors)
+            results.add(seen, colors)
 
     The rows appear under their names when the block ends; where it ends with an error, or `complete` was set to
     False, they stay under their partial ones.
@@ -39,7 +40,6 @@ class Results:
         rows = describe(seen, self.labels, **self.paste) if self.rows else []
         for file in self.rows:
             file.add(rows)
-        name = safe_name(name)
         if self.args.masks:
             write_picture(self.args.masks / f"{name}_instances.png", instance_map(seen.found, **self.paste))
         for i in range(len(seen.found)):
@@ -68,17 +68,25 @@ class PhotoResults(Results):
     """Results of photos: COCO's data set, with the pictures in it, and --report."""
 
     def __init__(self, args, labels):
-        self.dataset = JsonDataset(labels)
+        self.dataset, self.names = JsonDataset(labels), set()
         super().__init__(args, labels, self.dataset, Csv(video=False))
         self.report = Report(args.report, "Segmented photos") if args.report else None
 
-    def add(self, seen, name, colors):
+    def add(self, seen, colors):
         height, width = seen.found.image_hw
         if self.args.json:
             self.dataset.images.append({"id": seen.image_id, "file_name": seen.file, "width": width, "height": height})
-        super().add(seen, name)
+        super().add(seen, self.name(seen))
         if self.report:
             self.report.add(seen.file, seen.image, seen.found, self.labels, colors, **self.paste)
+
+    def name(self, seen):
+        """What a photo's files are named after: its own name, numbered where another photo had it."""
+        stem = "stdin" if seen.file == "-" else Path(seen.file).stem
+        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+        name = next(name for name in names if name.lower() not in self.names)  # some systems ignore case
+        self.names.add(name.lower())
+        return name
 
     def add_failure(self, photo, error):
         """Note a photo that failed."""

@@ -1,0 +1,41 @@
+"""Which colour each object gets."""
+
+import numpy as np
+
+from segmentation.tracks import class_colors, id_color
+
+PALETTES = ("colors", "class", "instance")
+
+
+def colors_for(palette, found, net_colors, seed=42, ids=None):
+    """A (B, G, R) for each object of Instances, by one of the PALETTES.
+
+    "colors":   those of the model folder, net_colors [(B, G, R), ...], in an order that `seed` decides
+    "class":    one for each class, the tutorial's
+    "instance": one for each object, all different
+    ids: the objects' numbers, (N,) int, where they are tracked: by "colors" and "instance" an object then keeps
+         its colour from frame to frame. Without them its place in `found` counts.
+    """
+    if palette == "class":
+        by_class = class_colors(max(found.class_ids.tolist(), default=-1) + 1)
+        return [by_class[class_id] for class_id in found.class_ids]
+    if palette == "instance":
+        return [id_color(number) for number in (range(len(found)) if ids is None else ids)]
+    if palette != "colors":
+        raise ValueError(f"palette must be one of {', '.join(PALETTES)}, got {palette!r}")
+    if ids is None:
+        return pick_colors(net_colors, len(found), seed)
+    # The numbers of a long video are large: the first round of colours, over and over.
+    order = pick_colors(net_colors, len(net_colors), seed)
+    return [order[number % len(order)] for number in ids]
+
+
+def pick_colors(palette, count, seed):
+    """`count` colours of a palette [(B, G, R), ...] in an order that `seed` decides.
+
+    Each colour comes once before one comes again, so neighbours differ as long as they can.
+    """
+    generator = np.random.default_rng(seed)
+    rounds = -(-count // len(palette))
+    order = [index for _ in range(rounds) for index in generator.permutation(len(palette))]
+    return [palette[index] for index in order[:count]]
