@@ -104,7 +104,7 @@ def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net, examples):
 def test_the_video_script_finds_the_animals_of_the_clip(tmp_path, capsys):
     clip = ROOT / "videos/cats_and_dogs.mp4"
     assert mask_rcnn_video.main(["-i", str(clip), "-o", str(tmp_path / "out.avi"), "--weights", str(GRAPH),
-                                 "--every", "10", "--color-by", "instance"]) == 0
+                                 "--every", "10", "--palette", "instance"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"150 frames read, 150 written", out)
     seen = {label: int(count) for label, count in re.findall(r"\[INFO\] ([a-z ]+): seen (\d+) times on 15 frames", out)}

@@ -230,14 +230,15 @@ def test_an_output_that_exists_is_kept_unless_told(segment, net, tmp_path, capsy
     assert (tmp_path / "out.avi").read_bytes() == b"precious" and "--overwrite" in capsys.readouterr().err
     assert segment(source, "out.avi", "--overwrite") == 0
     assert numbers_in(tmp_path / "out.avi") == [0, 1, 2]
-    assert segment(source, "in.mp4", "--overwrite") == 1
-    assert "is the source itself" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as caught:
+        segment(source, "in.mp4", "--overwrite")
+    assert caught.value.code == 2 and "is the source itself" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args, said", [
     (["-o", "x.xyz"], "must end in .avi, .mp4, .mkv"), (["-o", "x"], "must end in"), (["--every", "0"], "from 1"),
     (["--fps", "0"], "above 0"), (["--fps", "1000"], "up to 240"), (["--start", "-1"], "from 0"),
-    (["--color-by", "mood"], "invalid choice"), (["-c", "2"], "from 0 to 1")])
+    (["--palette", "mood"], "invalid choice"), (["-c", "2"], "from 0 to 1")])
 def test_usage_errors_end_with_2_before_any_work(args, said, capsys):
     with pytest.raises(SystemExit) as caught:
         mask_rcnn_video.main(["-i", "nowhere.mp4", "-o", "out.avi", *args])
@@ -252,7 +253,7 @@ def test_an_encoder_that_is_missing_is_an_error_before_any_work(monkeypatch, cap
 
 
 @pytest.mark.parametrize("name", ["out.avi", "out.mp4", "out.mkv"])
-@pytest.mark.parametrize("options", [[], ["--every", "7", "--color-by", "instance"]])
+@pytest.mark.parametrize("options", [[], ["--every", "7", "--palette", "instance"]])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_plays_and_resumes_to_the_same_frames(segment, net, tmp_path, capsys, name, options, how):
     source = make_clip(tmp_path / "in.mp4", 130, Fraction(30000, 1001), sound=True)
