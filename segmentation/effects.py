@@ -61,7 +61,7 @@ def blend(roi, mask, color, opacity):
 
 def outline(image, found, colors, style):
     """A line in the object's colour along the edge of its mask, holes included; the larger objects' first."""
-    width = max(2, round(3 * picture_scale(image)))
+    width = max(2, round(2 * picture_scale(image)))
     for i in largest_first(found):
         mask = paste_mask(found.masks[i], found.boxes[i], style.threshold, style.interpolation)
         edges, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
@@ -86,10 +86,11 @@ def hide(image, found, style, enlarge):
     """Put a few coarse cells in place of each object, made as large as it by enlarge(cells, size_wh).
 
     Nothing else of the object remains: a Gaussian blur, which spreads detail but keeps it, can be undone.
-    The larger objects come first and the smaller ones' cells are made from the result: where they overlap,
-    the finer cells of a tie show the coarse ones of its wearer, not the face.
+    The longer objects, whose cells are coarser, come first, and the others' cells are made from the result:
+    where they overlap, the finer cells of a telephone show the coarse ones of the face behind it, not the face.
     """
-    for i in largest_first(found):
+    side = (found.boxes[:, 2:] - found.boxes[:, :2]).max(1)
+    for i in np.argsort(-side, kind="stable"):
         box, alpha = hiding_mask(found, i, style.threshold, style.interpolation)
         roi = crop(image, box)
         mix(roi, enlarge(coarse(roi, alpha), roi.shape[1::-1]), alpha)

@@ -43,7 +43,7 @@ def picture():
 
 # What holds for all
 
-def test_the_effects_are_those_of_the_readme():
+def test_the_effects_by_name():
     assert EFFECTS == ("overlay", "outline", "blur", "pixelate", "cutout", "splash")
 
 
