@@ -21,13 +21,20 @@ def complete_file(path):
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path):
+    """Raises SegmentationError where the block fails to write to `path`."""
+    try:
+        yield
     except OSError as error:
         raise SegmentationError(f"cannot write {path}: {reason(error)}") from error
 

@@ -20,12 +20,22 @@ SHARED = ROOT.parent / "shared"
 
 
 @pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """Any connection that a test opens is an error."""
-    def refuse(*args, **options):
-        raise OSError("no network in tests")
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+def no_network(request, monkeypatch):
+    """Any connection that a test opens is an error; with the marker `loopback`, any to another machine."""
+    allowed = ("127.0.0.1", "localhost") if request.node.get_closest_marker("loopback") else ()
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self, address):
+        if address[0] not in allowed:
+            raise OSError("no network in tests")
+        return connect(self, address)
+
+    def guarded_getaddrinfo(host, *args, **options):
+        if host not in allowed:
+            raise OSError("no network in tests")
+        return getaddrinfo(host, *args, **options)
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
 
 
 @pytest.fixture(scope="session")
