@@ -129,5 +129,5 @@ def find_classes():
         from supervision import Detections
         from trackers import ByteTrackTracker
     except ImportError as error:
-        raise SegmentationError('--track needs more packages: pip install "trackers>=2.4"') from error
+        raise SegmentationError('--track needs more packages: pip install "trackers>=2.1"') from error
     return ByteTrackTracker, Detections

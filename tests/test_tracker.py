@@ -44,7 +44,7 @@ def test_an_object_keeps_its_number_whatever_the_order():
     assert track(Tracker(RATE), frames) == [[0, 1][::(-1) ** t] for t in range(30)]
 
 
-@pytest.mark.parametrize("gap", [1, 5, RATE])
+@pytest.mark.parametrize("gap", [1, 5, RATE - 1])
 def test_a_number_outlasts_a_gap(gap):
     frames = [[walker(3 * t)] if not 12 <= t < 12 + gap else [] for t in range(40)]
     assert {number for numbers in track(Tracker(RATE), frames) for number in numbers} == {0}
