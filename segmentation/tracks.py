@@ -22,22 +22,31 @@ class InstanceIds:
 
         Pairs of one class are matched by overlap, the best first, each object once.
         """
-        last = self.state["last"]
-        overlaps = box_iou(found.boxes, np.array([box for box, _, _ in last], float).reshape(-1, 4))
-        overlaps[found.class_ids[:, None] != np.array([class_id for _, class_id, _ in last], int)] = 0
-        ids = [None] * len(found)
-        for flat in np.argsort(-overlaps, axis=None, kind="stable"):
-            new, old = np.unravel_index(flat, overlaps.shape)
-            if overlaps[new, old] < OVERLAP:
-                break
-            if ids[new] is None and last[old][2] not in ids:
-                ids[new] = last[old][2]
+        ids = same_objects(found.boxes, found.class_ids, self.state["last"], OVERLAP)
         for new in range(len(ids)):
             if ids[new] is None:
                 ids[new], self.state["next"] = self.state["next"], self.state["next"] + 1
         self.state["last"] = [[box, int(class_id), number]
                               for box, class_id, number in zip(found.boxes.tolist(), found.class_ids, ids)]
         return ids
+
+
+def same_objects(boxes, class_ids, last, overlap):
+    """The id of each box in `last`, None for those that are new: (N,) list.
+
+    boxes: (N, 4); class_ids: (N,); last: [[box, class_id, id], ...]
+    overlap: intersection over union from which two boxes of one class may show the same object
+    """
+    overlaps = box_iou(boxes, np.array([box for box, _, _ in last], float).reshape(-1, 4))
+    overlaps[class_ids[:, None] != np.array([class_id for _, class_id, _ in last], int)] = 0
+    ids = [None] * len(boxes)
+    for flat in np.argsort(-overlaps, axis=None, kind="stable"):
+        new, old = np.unravel_index(flat, overlaps.shape)
+        if overlaps[new, old] < overlap:
+            break
+        if ids[new] is None and last[old][2] not in ids:
+            ids[new] = last[old][2]
+    return ids
 
 
 def box_iou(boxes, others):
