@@ -13,14 +13,13 @@ import time
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
-from segmentation.palettes import colors_for
-
 from segmentation import SegmentationError
 from segmentation.draw import caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.export import Seen
 from segmentation.instances import decode, mask_areas
 from segmentation.options import add_drawing_options, add_network_options, load_network, parse, style_of
 from segmentation.overlap import ReadAhead
+from segmentation.palettes import colors_for
 from segmentation.photos import (
     STDIN,
     encode_picture,
@@ -119,7 +118,7 @@ def segment_photo(net, seen, output, args, results, windows):
     save(output, annotated, args)
     if args.visualize and len(found):
         save(output.with_name(f"{output.stem}_steps.png"), steps_panel(image, found, net.labels, **paste), args)
-    results.add(seen._replace(found=found), colors)
+    results.add(seen._replace(found=found), annotated, colors)
     return not windows or show_result(image, found, annotated, args.visualize, paste)
 
 

@@ -30,7 +30,7 @@ from segmentation.options import (
 from segmentation.overlap import ReadAhead
 from segmentation.partial import PartialVideo
 from segmentation.progress import Progress
-from segmentation.results import VideoResults, add_result_options
+from segmentation.results import HIDING, VideoResults, add_result_options
 from segmentation.terminal import info, run, warn
 from segmentation.video import find_encoder
 from segmentation.video_source import LARGEST_RATE, PATIENCE, Sound, VideoSource
@@ -93,6 +93,7 @@ def segment_video(args):
         if source.live and args.resume:
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
         net = load_network(args)
+        warn_of_rims(args)
         video.start(what_decides_the_frames(args, net), args.resume and not args.overwrite)
         preview = Preview() if args.show and display_is_there() else None
         try:
@@ -135,6 +136,13 @@ def check(args):
         raise ValueError(f"--end {args.end} is not after --start {args.start}")
     if args.output.exists() and Path(args.input).exists() and args.output.samefile(args.input):
         raise ValueError(f"{args.output} is the source itself: name another --output")
+
+
+def warn_of_rims(args):
+    """Say so where hidden objects will come out from under masks that stay behind."""
+    if args.effect in HIDING and args.every > 1:
+        warn(f"[WARNING] with --every {args.every} masks stay put while objects move: parts of what is to be "
+             "hidden will show")
 
 
 def what_decides_the_frames(args, net):

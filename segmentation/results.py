@@ -11,13 +11,16 @@ from segmentation.report import Report
 from segmentation.terminal import warn
 from segmentation.timeline import Timeline
 from segmentation.tracker import Tracker
+from segmentation.tracks import class_colors
+
+HIDING = ("blur", "pixelate")  # the effects that are for what nobody is to see
 
 
 class Results:
     """The files and folders that the options of a run ask for; without one of them it does nothing.
 
         with PhotoResults(args, net.labels) as results:
-            results.add(seen, colors)
+            results.add(seen, annotated, colors)
 
     The rows appear under their names when the block ends; where it ends with an error, or `complete` was set to
     False, they stay under their partial ones.
@@ -72,13 +75,16 @@ class PhotoResults(Results):
         super().__init__(args, labels, self.dataset, Csv(video=False))
         self.report = Report(args.report, "Segmented photos") if args.report else None
 
-    def add(self, seen, colors):
+    def add(self, seen, annotated, colors):
+        """Write what was Seen in a photo; annotated: the photo drawn on; colors: a (B, G, R) for each object."""
         height, width = seen.found.image_hw
         if self.args.json:
             self.dataset.images.append({"id": seen.image_id, "file_name": seen.file, "width": width, "height": height})
         super().add(seen, self.name(seen))
         if self.report:
-            self.report.add(seen.file, seen.image, seen.found, self.labels, colors, **self.paste)
+            # The page draws the masks itself; but what is to be hidden must not be in it.
+            image = annotated if self.args.effect in HIDING else seen.image
+            self.report.add(seen.file, image, seen.found, self.labels, colors, **self.paste)
 
     def name(self, seen):
         """What a photo's files are named after: its own name, numbered where another photo had it."""
@@ -93,10 +99,15 @@ class PhotoResults(Results):
         if self.report:
             self.report.add_failure(str(photo), str(error))
 
+    def __enter__(self):
+        if self.report:
+            self.report.__enter__()
+        return super().__enter__()
+
     def __exit__(self, *error):
         super().__exit__(*error)
         if self.report:
-            self.report.finish()
+            self.report.__exit__(*error)
 
 
 class VideoResults(Results):
@@ -123,7 +134,7 @@ class VideoResults(Results):
     def __exit__(self, kind, *error):
         super().__exit__(kind, *error)
         if self.timeline and kind is None:
-            self.timeline.write(self.args.timeline)
+            self.timeline.write(self.args.timeline, dict(zip(self.labels, class_colors(len(self.labels)))))
 
 
 def check_results(args):
@@ -135,6 +146,8 @@ def check_results(args):
             raise ValueError(f"--{name} must end in {' or '.join(suffixes)}, got {path}")
     if args.each_mask and not args.masks:
         raise ValueError("--each-mask needs --masks, the folder to write to")
+    if args.effect in HIDING and (args.cutouts or getattr(args, "visualize", False)):
+        raise ValueError(f"--effect {args.effect} hides what --cutouts and --visualize show: leave one of them out")
 
 
 def add_result_options(parser, of_what):
