@@ -6,7 +6,7 @@ from collections import Counter
 from segmentation import SegmentationError
 from segmentation.files import complete_file
 
-POINTS = 2000  # the most points in time that are kept: about as many as the plot has columns
+POINTS = 1000  # the most points in time that are kept: about as many as the plot has columns
 ROWS = 8  # classes with a row of their own
 WIDTH, ROW_HEIGHT, MARGINS, DPI = 10, 0.8, 1.0, 120  # inches; pixels an inch
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -18,7 +18,7 @@ class Timeline:
 
     state: what an earlier part of the run left off with, from `state()`
 
-    A point is one frame at first. Where there would be more than 2000, every two neighbours become one, with the
+    A point is one frame at first. Where there would be more than 1000, every two neighbours become one, with the
     sums of both, so that hours take no more memory than minutes; the plot then shows their average.
 
     Raises SegmentationError where the package is missing.
