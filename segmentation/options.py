@@ -52,7 +52,7 @@ def add_selection_options(parser):
                        help="keep objects that score more than this, 0 to 1 (default: %(default)s)")
     group.add_argument("--classes", type=names, metavar="A,B",
                        help="look for these alone: names, or COCO's numbers (person is 1)")
-    group.add_argument("--exclude", type=names, default=(), metavar="A,B", help="do not look for these")
+    group.add_argument("--exclude", type=names, metavar="A,B", help="do not look for these")
     group.add_argument("--min-area", type=area, default="0", metavar="N|P%%",
                        help="leave out objects whose box is smaller, in pixels or per cent of the picture "
                             "(default: %(default)s)")
@@ -121,7 +121,7 @@ def load_network(args):
     """The MaskRCNN that the parsed options ask for; what it runs on is printed."""
     info("loading Mask R-CNN from disk...")
     net = MaskRCNN.load(args.mask_rcnn, args.weights, args.size, args.confidence, args.proposals, args.engine,
-                        args.device, args.precision, args.classes, args.exclude, args.min_area)
+                        args.device, args.precision, args.classes, args.exclude or (), args.min_area)
     info(f"running on {net.engine.name}")
     return net
 
