@@ -14,7 +14,7 @@ NAME_LENGTH = 40  # characters; at four bytes each that leaves 95 of the 255 a f
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
-def cut_out(image, found, i, threshold=0.3, interpolation="linear"):
+def cut_out(image, found, i, threshold=0.3, interpolation="cubic"):
     """Object i on nothing: BGRA uint8 (y1 - y0, x1 - x0, 4), as large as its box.
 
     image: BGR uint8 (H, W, 3), not drawn on yet
@@ -26,7 +26,7 @@ def cut_out(image, found, i, threshold=0.3, interpolation="linear"):
     return np.dstack([cv2.copyTo(crop(image, found.boxes[i]), alpha), alpha])
 
 
-def object_mask(found, i, threshold=0.3, interpolation="linear"):
+def object_mask(found, i, threshold=0.3, interpolation="cubic"):
     """Object i's mask as large as the picture: uint8 (H, W), 255 where it is, else 0."""
     mask = np.zeros(found.image_hw, np.uint8)
     crop(mask, found.boxes[i])[:] = mask_of(found, i, threshold, interpolation)
@@ -38,7 +38,7 @@ def mask_of(found, i, threshold, interpolation):
     return paste_mask(found.masks[i], found.boxes[i], threshold, interpolation) * np.uint8(255)
 
 
-def instance_map(found, threshold=0.3, interpolation="linear"):
+def instance_map(found, threshold=0.3, interpolation="cubic"):
     """All objects in one picture: uint16 (H, W), i + 1 where object i is, 0 where none is.
 
     Where objects overlap, the one of the better score is shown.

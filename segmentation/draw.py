@@ -32,7 +32,7 @@ class Style:
     labels: Optional[bool] = None
     background: object = (255, 255, 255)
     threshold: float = 0.3
-    interpolation: str = "linear"
+    interpolation: str = "cubic"
     fitted: dict = field(default_factory=dict, init=False, repr=False)  # the background, by image_hw
 
     def __post_init__(self):
@@ -109,7 +109,7 @@ def ink(color):
     return (0, 0, 0) if 0.114 * blue + 0.587 * green + 0.299 * red > 127 else (255, 255, 255)
 
 
-def segmentation_steps(image, found, i, threshold=0.3, interpolation="linear"):
+def segmentation_steps(image, found, i, threshold=0.3, interpolation="cubic"):
     """(RoI, mask, cut-out) of object i: BGR of its box, 0 or 255, and BGR of its pixels on black.
 
     image: BGR uint8 (H, W, 3), not drawn on yet
@@ -119,7 +119,7 @@ def segmentation_steps(image, found, i, threshold=0.3, interpolation="linear"):
     return roi, mask, cv2.bitwise_and(roi, roi, mask=mask)
 
 
-def steps_panel(image, found, labels, threshold=0.3, interpolation="linear"):
+def steps_panel(image, found, labels, threshold=0.3, interpolation="cubic"):
     """One picture of the three steps of every object, a row each: BGR uint8 (rows * TILE, 3 * TILE, 3).
 
     found must hold at least one object.

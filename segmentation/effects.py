@@ -114,7 +114,7 @@ def coarse(roi, mask):
     return cells
 
 
-def hiding_mask(found, i, threshold=0.3, interpolation="linear"):
+def hiding_mask(found, i, threshold=0.3, interpolation="cubic"):
     """(box, alpha) that hide object i with its rim: x0, y0, x1, y1 in the picture, and uint8 (h, w), 255 where
     nothing of the picture may be seen.
 

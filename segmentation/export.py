@@ -42,7 +42,7 @@ class Seen(NamedTuple):
     numbers: Optional[list] = None
 
 
-def describe(seen, labels, threshold=0.3, interpolation="linear"):
+def describe(seen, labels, threshold=0.3, interpolation="cubic"):
     """The rows of a picture's objects, in their order: COCO's results with area and more.
 
     The score has six digits, the mean colour (of the pixels under the mask) is R, G, B.

@@ -74,7 +74,7 @@ def to_pixels(boxes, image_hw):
     return np.clip(pixels, 0, size).astype(np.int32)
 
 
-def paste_mask(mask, box_xyxy, threshold=0.3, interpolation="linear"):
+def paste_mask(mask, box_xyxy, threshold=0.3, interpolation="cubic"):
     """The pixels of the box that are the object, bool (y1 - y0, x1 - x0): the mask resized, then cut at
     `threshold`.
 
@@ -89,7 +89,7 @@ def paste_mask(mask, box_xyxy, threshold=0.3, interpolation="linear"):
     return resized > threshold
 
 
-def mask_areas(found, threshold=0.3, interpolation="linear"):
+def mask_areas(found, threshold=0.3, interpolation="cubic"):
     """How many pixels of the picture each object covers, (N,) int64: its pasted mask, counted."""
     return np.array([np.count_nonzero(paste_mask(mask, box, threshold, interpolation))
                      for mask, box in zip(found.masks, found.boxes)], np.int64)

@@ -67,7 +67,7 @@ def add_drawing_options(parser, palette):
     group.add_argument("-t", "--threshold", type=number_in(0, 1), default=0.3, metavar="P",
                        help="a pixel is the object's where its mask is above this, 0 to 1 "
                             "(default: %(default)s)")
-    group.add_argument("--interpolation", choices=INTERPOLATIONS, default="linear",
+    group.add_argument("--interpolation", choices=INTERPOLATIONS, default="cubic",
                        help="how a mask is resized to its box (default: %(default)s)")
     group.add_argument("--effect", choices=EFFECTS, default="overlay",
                        help="overlay colours the objects; outline draws around them; blur and pixelate hide them; "
@@ -98,7 +98,7 @@ def parse(parser, argv=None, check=None):
     """
     args = parser.parse_args(argv)
     try:
-        check_choice(args.engine, args.device, args.precision)
+        check_choice(args.engine, getattr(args, "device", "cpu"), args.precision)
         if "effect" in args:
             check_drawing(args)
             check_results(args)

@@ -65,7 +65,7 @@ class Report:
             elif issubclass(kind, KeyboardInterrupt):
                 self.finish("The run was stopped before its end; what it had finished is here.")
 
-    def add(self, name, image, found, labels, colors, threshold=0.3, interpolation="linear"):
+    def add(self, name, image, found, labels, colors, threshold=0.3, interpolation="cubic"):
         """Add a photo and its objects; only their counts are kept in memory.
 
         name: what stands above the picture

@@ -51,7 +51,7 @@ class Figures(NamedTuple):
     by_class: dict
 
 
-def evaluate(net, dataset, pastes=((0.3, "linear"),), classes=None):
+def evaluate(net, dataset, pastes=((0.3, "cubic"),), classes=None):
     """The Figures of a MaskRCNN on a Dataset's pictures for each way to paste masks, in their order.
 
     pastes: (threshold, interpolation) of each way; classes: the names of those that count, without it all
@@ -161,8 +161,8 @@ def make_parser():
     parser.add_argument("-t", "--threshold", type=number_in(0, 1), nargs="+", default=[0.3], metavar="P",
                         help="a pixel is the object's where its mask is above this, 0 to 1; several are compared "
                              "(default: 0.3)")
-    parser.add_argument("--interpolation", choices=INTERPOLATIONS, nargs="+", default=["linear"],
-                        help="how a mask is resized to its box; several are compared (default: linear)")
+    parser.add_argument("--interpolation", choices=INTERPOLATIONS, nargs="+", default=["cubic"],
+                        help="how a mask is resized to its box; several are compared (default: cubic)")
     parser.add_argument("--engine", choices=DEVICES, default="opencv", help="what runs it (default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
                         help="bf16 with openvino only (default: %(default)s)")
