@@ -117,7 +117,7 @@ def test_the_recorded_photo_has_its_five_objects(reference):
         pasted = paste_mask(found.masks[i], found.boxes[i], 0.3, "linear")
         certain = abs(expected - 0.3) > 1e-5
         assert np.array_equal(pasted[certain], (expected > 0.3)[certain])
-        assert np.count_nonzero(pasted) == mask_areas(found)[i] > 300
+        assert np.count_nonzero(pasted) == mask_areas(found, 0.3, "linear")[i] > 300
 
 
 def test_recorded_masks_of_the_own_class_equal_a_full_tensor(reference):
