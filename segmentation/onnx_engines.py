@@ -23,7 +23,7 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "di
              "coreml": "CoreMLExecutionProvider"}
 OPENVINO_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 KEY = "made_from"  # in the file's metadata
-CONVERTER = Path(__file__).with_name("onnx_graph.py")
+CONVERTER = [Path(__file__).with_name(f"onnx_{part}.py") for part in ("graph", "layers", "boxes")]
 
 
 class OnnxRuntime:
@@ -145,7 +145,7 @@ def key_in(proto):
 def key_of(model):
     """A hash of all that the ONNX model of a Model depends on: its files and the code that exports them."""
     digest = hashlib.sha256(model.buffer)
-    for part in (model.text_graph.encode(), CONVERTER.read_bytes()):
+    for part in (model.text_graph.encode(), *(path.read_bytes() for path in CONVERTER)):
         digest.update(part)
     return digest.hexdigest()
 
@@ -173,7 +173,9 @@ def set_for_user(proto, confidence, proposals):
     """Set the confidence and the number of proposals of an onnx.ModelProto."""
     from onnx import numpy_helper
 
-    values = {"confidence": np.float32([confidence]), "proposals": np.int64([proposals])}
+    from segmentation.onnx_boxes import CONFIDENCE, PROPOSALS
+
+    values = {CONFIDENCE: np.float32([confidence]), PROPOSALS: np.int64([proposals])}
     for tensor in proto.graph.initializer:
         if tensor.name in values:
             tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))

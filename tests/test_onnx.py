@@ -68,7 +68,7 @@ def test_sizes_in_a_row_give_what_opencv_gives(weights, noise, engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_winograd_changes_only_rounding(weights, noise, engine, monkeypatch):
-    monkeypatch.setattr("segmentation.onnx_graph.WINOGRAD_CHANNELS", 8)  # which the layer has here
+    monkeypatch.setattr("segmentation.onnx_layers.WINOGRAD_CHANNELS", 8)  # which the layer has here
     model = read_model(find_model(MODEL_FOLDER, weights))
     assert [node.op_type for node in onnx_engines.export(model, True).graph.node].count("DepthToSpace") == 1
     opencv, net = (MaskRCNN.load(MODEL_FOLDER, weights, size="raw", engine=name) for name in ("opencv", engine))
