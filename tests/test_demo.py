@@ -95,7 +95,7 @@ def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net, examples):
     from scenes import CLASSES
 
     from segmentation.frozen_graph import read_consts
-    from segmentation.network import known_classes
+    from segmentation.model import known_classes
 
     assert set(known_classes(read_consts(GRAPH.read_bytes()), net.labels)) == set(CLASSES)
     assert GRAPH.stat().st_size <= 3_000_000

@@ -201,3 +201,36 @@ def test_options_that_contradict_each_other(options, said, capsys):
     with pytest.raises(SystemExit) as stopped:
         mask_rcnn.main(["-i", "x.jpg", *options])
     assert stopped.value.code == 2 and said in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_hundred_scenes(tmp_path, engine):
+    """The same objects: scores within 1e-3, boxes within half a pixel, masks within 2e-3.
+
+    A detection that one engine has and the other lacks is allowed where its score is within 1e-3 of the
+    confidence, since rounding then decides on which side it falls; such a one is left out of the comparison.
+    """
+    import scenes
+
+    assert scenes.main(["--out", str(tmp_path), "--count", "100", "--seed", "99", "--split", "test"]) == 0
+    opencv, net = (MaskRCNN.load(MODEL_FOLDER, MODEL_FOLDER / DEMO, engine=name) for name in ("opencv", engine))
+    worst = np.zeros(3)
+    for path in sorted((tmp_path / "images").iterdir()):
+        image = cv2.imread(str(path))
+        (boxes, masks), (own_boxes, own_masks) = (without_ties(*net.forward(image)) for net in (opencv, net))
+        near = matched(boxes, own_boxes)
+        size = np.array([image.shape[1], image.shape[0]] * 2)
+        classes = boxes[0, 0, :, 1].astype(int)
+        differences = (np.abs(own_boxes[0, 0, near, 2] - boxes[0, 0, :, 2]),
+                       np.abs(own_boxes[0, 0, near, 3:] - boxes[0, 0, :, 3:]) * size,
+                       np.abs(own_masks[near, classes] - masks[range(len(masks)), classes]))
+        worst = np.maximum(worst, [difference.max(initial=0) for difference in differences])
+    print(f"{engine}: score {worst[0]:.1e}, box {worst[1]:.1e} pixels, mask {worst[2]:.1e}")
+    assert (worst < (1e-3, 0.5, 2e-3)).all()
+
+
+def without_ties(boxes, masks, confidence=0.5):
+    """The detections whose score is not within 1e-3 of the confidence."""
+    clear = boxes[0, 0, :, 2] > confidence + 1e-3
+    return boxes[:, :, clear], masks[clear]
