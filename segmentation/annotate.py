@@ -31,8 +31,7 @@ class Annotator:
         if frame.number % self.every == 0 or self.found is None:
             self.look(frame)
             self.ids = self.instance_ids(self.found) if self.by_instance else []
-            self.seen.update(self.net.labels[class_id] for class_id in self.found.class_ids)
-            self.network_frames += 1
+            self.count(self.found)
         began = time.perf_counter()
         draw_instances(frame.image, self.found, self.net.labels, self.colors(), **self.paste)
         self.seconds["draw"] += time.perf_counter() - began
@@ -42,8 +41,14 @@ class Annotator:
         """Run the network on a frame."""
         began = time.perf_counter()
         self.found = self.net(frame.image)
-        self.seconds["network"] += time.perf_counter() - began
+        # A network that ran elsewhere says itself how long it took.
+        self.seconds["network"] += getattr(self.net, "seconds", 0) or time.perf_counter() - began
         self.runs += 1
+
+    def count(self, found):
+        """Count what the network found on a frame."""
+        self.seen.update(self.net.labels[class_id] for class_id in found.class_ids)
+        self.network_frames += 1
 
     def catch_up(self, frame, done):
         """See a frame that an earlier part of the run has drawn already, of `done` such frames."""

@@ -2,12 +2,27 @@
 
 import os
 import sys
+from contextlib import contextmanager
 
 from segmentation import SegmentationError
 
+lines = {"brief": False}
 
-def info(text):
+
+@contextmanager
+def brief():
+    """While it lasts, only those [INFO] lines are printed that always are."""
+    lines["brief"] = True
+    try:
+        yield
+    finally:
+        lines["brief"] = False
+
+
+def info(text, always=False):
     """One [INFO] line on stdout. A reader that has gone away (| head) is no reason to stop the work."""
+    if lines["brief"] and not always:
+        return
     try:
         print(f"[INFO] {text}", flush=True)
     except BrokenPipeError:
