@@ -16,6 +16,7 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 from av.bitstream import BitStreamFilterContext, bitstream_filters_available
 
 from segmentation import SegmentationError
@@ -226,7 +227,10 @@ class VideoSink:
         if not self.closed:
             self.closed = True
             try:
-                self.mux(self.encode.flush() if self.frames else ())
+                if not self.frames:
+                    # FFmpeg dies of a hybrid_fragmented MP4 without a frame; whoever closes it removes the file.
+                    self.mux(self.encode(np.zeros((*self.coding.frame_wh[::-1], 3), np.uint8), 0, 0))
+                self.mux(self.encode.flush())
             finally:
                 self.container.close()
 
