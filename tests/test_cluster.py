@@ -288,7 +288,8 @@ class DaskCluster:
                                                          stderr=subprocess.DEVNULL)
 
     def restart(self, name):
-        command, _ = self.processes[name]
+        command, process = self.processes[name]
+        process.wait(20)
         self.start(name, command[2].rpartition(".")[2], *command[3:])
 
     def children(self, name):
@@ -326,7 +327,8 @@ def test_a_dask_cluster_gives_what_one_process_gives_and_survives_its_worker(seg
     assert numbers_in(tmp_path / "two.avi") == list(range(400))
 
 
-def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, capsys):
+def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("segmentation.dask_cluster.AWAY", 60)
     source = make_clip(tmp_path / "long.mp4", 400)
 
     def outage():
@@ -334,7 +336,8 @@ def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, capsy
         dask.processes["scheduler"][1].kill()
         dask.processes["scheduler"][1].wait()
         time.sleep(1)
-        dask.restart("scheduler")
+        for name in ("scheduler", "first", "second"):  # Dask's workers end when they lose their scheduler
+            dask.restart(name)
     away = threading.Thread(target=outage)
     away.start()
     assert segment(source, "two.avi", "-c", 1, "--scheduler", dask.address) == 0, capsys.readouterr()
