@@ -6,6 +6,7 @@ a worker that joins later gets them when it comes. Chunks go through the schedul
 done, so a worker may die with one.
 """
 
+import asyncio
 import hashlib
 import itertools
 import logging
@@ -13,6 +14,7 @@ import shutil
 import threading
 import time
 import uuid
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import fields
 from functools import lru_cache
@@ -30,8 +32,10 @@ except ImportError as error:
     raise SegmentationError("--scheduler needs Dask: pip install -r requirements-cluster.txt") from error
 
 AWAY = 300  # seconds for which a scheduler that does not answer, or has no workers, is waited for
+ARRIVAL = 120  # seconds in which the model must have come to a new worker
 ASKED_EVERY = 5  # seconds between questions for the number of workers
-GONE = (OSError, CommClosedError, TimeoutError, distributed.client.FuturesCancelledError, RuntimeError)
+GONE = (OSError, CommClosedError, TimeoutError, distributed.TimeoutError, CancelledError, asyncio.CancelledError,
+        RuntimeError)
 
 tasks, one_at_a_time = {}, threading.Lock()  # in a worker's process: the Task of each model that it was sent
 
@@ -76,8 +80,10 @@ def do(name, code, chunk, drawing):
         return SegmentationError(f"the worker {distributed.get_worker().address} has another state of this project: "
                                  "bring all machines to the same")
     with one_at_a_time:  # a network is not safe to share between threads
-        task = tasks.get(name)
-        return attempt(task, chunk, drawing) if task else RuntimeError("its worker has not got the model")
+        began = time.monotonic()
+        while name not in tasks and time.monotonic() - began < ARRIVAL:
+            time.sleep(0.1)  # a worker that has just begun gets chunks before the model
+        return attempt(tasks[name], chunk, drawing) if name in tasks else RuntimeError("it did not get the model")
 
 
 @lru_cache

@@ -107,14 +107,14 @@ class SpreadVideo:
             self.index = PacketIndex(self.source)
             size = chunk_size(len(self.index) - self.partial.done, self.spread.workers.size, self.args.every)
             chunks = read_chunks(self.index, cut(self.index, size, self.partial.done, self.args.every))
-        except CannotCut as error:
+        except (CannotCut, SegmentationError) as error:
             self.source.__exit__()
             yield Piece(self, error=error)
             return
         yield Piece(self)
         try:
             yield from self.chunk_pieces(chunks)
-        except CannotCut as error:
+        except (CannotCut, SegmentationError) as error:
             yield Piece(self, error=error)
 
     def chunk_pieces(self, chunks):

@@ -62,6 +62,12 @@ def test_start_and_end_cut_where_videosource_cuts(tmp_path, name, start, end):
     assert_same([frame for frames in in_chunks(clip, 10, start, end) for frame in frames], expected)
 
 
+@pytest.mark.parametrize("name", ["b_frames.mp4", "b_frames.mkv", "h264.ts"])
+def test_a_start_between_keyframes_loses_nothing(tmp_path, name):
+    clip = make_clip(tmp_path / name, 60)
+    assert sum(map(len, in_chunks(clip, 10, 0.03))) == 59 and sum(map(len, in_chunks(clip, 10, 1))) == 35
+
+
 def test_an_edit_list_leaves_frames_out(tmp_path):
     """A copy cut without encoding: packets before the edit list's beginning are there, and are not shown."""
     whole, clip = make_clip(tmp_path / "whole.mp4", 60), tmp_path / "in.mp4"

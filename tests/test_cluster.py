@@ -106,20 +106,21 @@ def test_a_worker_that_is_killed_changes_nothing(tiny_pb, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc"), reason="finds processes as Linux lists them")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_run_resumes_and_leaves_no_workers(tiny_pb, tmp_path, how):
+@pytest.mark.parametrize("how, options", [(signal.SIGINT, ["--every", "2"]), (signal.SIGKILL, []),
+                                          (signal.SIGTERM, ["--color-by", "instance", "--every", "7"])])
+def test_a_stopped_run_resumes_and_leaves_no_workers(tiny_pb, tmp_path, how, options):
     source, notes = make_clip(tmp_path / "in.mp4", 300, sound=True), tmp_path / "two.partial.mp4.json"
-    script = start(tiny_pb, source, tmp_path / "two.mp4", "--workers", "2")
+    script = start(tiny_pb, source, tmp_path / "two.mp4", "--workers", "2", *options)
     wait_for(lambda: notes.exists() and "[96, " in notes.read_text())
     pids = workers_of(script)
     script.send_signal(how)
     _, err = script.communicate(timeout=60)
     assert script.returncode == (-9 if how == signal.SIGKILL else 128 + how), err
     assert_gone(pids)
-    resumed = start(tiny_pb, source, tmp_path / "two.mp4", "--workers", "2", "--resume")
+    resumed = start(tiny_pb, source, tmp_path / "two.mp4", "--workers", "2", "--resume", *options)
     out, err = resumed.communicate(timeout=120)
     assert resumed.returncode == 0 and "going on after" in out, err
-    assert start(tiny_pb, source, tmp_path / "one.mp4").wait(timeout=120) == 0
+    assert start(tiny_pb, source, tmp_path / "one.mp4", *options).wait(timeout=120) == 0
     assert_same(tmp_path / "one.mp4", tmp_path / "two.mp4")
 
 
