@@ -316,16 +316,16 @@ def dask(tmp_path, loopback):
 
 def test_a_dask_cluster_gives_what_one_process_gives_and_survives_its_worker(segment, dask, tmp_path, capsys):
     for name, clip in LONG.items():
-        make_clip(tmp_path / name, 180, sound=True, **clip)
+        make_clip(tmp_path / name, 110, sound=True, **clip)
         assert segment(tmp_path / name, "one.mp4", "--overwrite") == 0
         assert segment(tmp_path / name, "two.mp4", "--overwrite", "--scheduler", dask.address) == 0
         assert_same(tmp_path / "one.mp4", tmp_path / "two.mp4")
-    source = make_clip(tmp_path / "long.mp4", 400)
+    source = make_clip(tmp_path / "long.mp4", 300)
     killer = threading.Timer(2, lambda: [os.kill(pid, signal.SIGKILL) for pid in dask.children("first")])
     killer.start()
     assert segment(source, "two.avi", "-c", 1, "--scheduler", dask.address) == 0, capsys.readouterr()
     killer.join()
-    assert numbers_in(tmp_path / "two.avi") == list(range(400))
+    assert numbers_in(tmp_path / "two.avi") == list(range(300))
 
 
 def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, monkeypatch, capsys):
