@@ -2,6 +2,7 @@
 
     python mask_rcnn_video.py --input videos/cats_and_dogs.mp4 --output output/cats_and_dogs_output.avi
     python mask_rcnn_video.py --input film.mp4 --output output/film.mp4 --every 3 --track --json output/film.json
+    python mask_rcnn_video.py --input videos/ more/*.mp4 --output output --workers auto
 
 The result keeps the source's frame rate and sound, and appears under its name when it is complete.
 """
@@ -18,7 +19,9 @@ from pooch import file_hash
 
 from segmentation import SegmentationError
 from segmentation.annotate import Annotator
+from segmentation.chunks import CannotCut
 from segmentation.files import reason
+from segmentation.jobs import add_worker_options, check_output, list_jobs, open_spread, run_jobs
 from segmentation.options import (
     add_drawing_options,
     add_network_options,
@@ -32,17 +35,18 @@ from segmentation.partial import PartialVideo
 from segmentation.progress import Progress
 from segmentation.results import HIDING, VideoResults, add_result_options
 from segmentation.terminal import info, run, warn
-from segmentation.video import find_encoder
 from segmentation.video_source import LARGEST_RATE, PATIENCE, Sound, VideoSource
 from segmentation.windows import Preview, display_answers
 
 
 def make_parser():
     parser = argparse.ArgumentParser(description="Segment the objects in every frame of a video with Mask R-CNN.")
-    parser.add_argument("-i", "--input", required=True, metavar="VIDEO",
-                        help="a video file, the number of a camera, or the address of a stream")
-    parser.add_argument("-o", "--output", required=True, type=video_path, metavar="FILE",
-                        help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has")
+    parser.add_argument("-i", "--input", nargs="+", required=True, metavar="VIDEO",
+                        help="video files, folders of them or patterns; the number of a camera or the address of a "
+                             "stream")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
+                        help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has; of "
+                             "several videos, the folder to write them to")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     parser.add_argument("--start", type=number_in(0, 1e9), default=0, metavar="S",
@@ -55,6 +59,7 @@ def make_parser():
                              "(default: %(default)s)")
     parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
     parser.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
+    add_worker_options(parser)
     add_network_options(parser)
     add_drawing_options(parser, palette="class")
     group = add_result_options(parser, "frames")
@@ -64,15 +69,6 @@ def make_parser():
     group.add_argument("--timeline", type=Path, metavar="FILE",
                        help="a plot of how many objects of each class there are over time, .png")
     return parser
-
-
-def video_path(text):
-    """An argparse type: a file that a video can be written to."""
-    try:
-        find_encoder(Path(text).suffix)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{error}") from error
-    return Path(text)
 
 
 def frames_a_second(text):
@@ -86,30 +82,69 @@ def frames_a_second(text):
     return rate
 
 
-def segment_video(args):
-    """Segment the video; the exit code."""
-    video = PartialVideo(args.output, args.overwrite, args.resume)
-    with VideoSource(args.input, args.start, args.end) as source:
+def segment_videos(args):
+    """Segment every video that was asked for; the exit code."""
+    warn_of_rims(args)
+    jobs = list_jobs(args, lambda: load_network(args))
+    with open_spread(args, jobs, open_video) as spread:
+        return run_jobs(jobs, lambda job: segment_video(job, spread))
+
+
+def segment_video(args, spread=None):
+    """Segment one video, by the workers of `spread` where there are some; the exit code."""
+    resume = args.resume and not args.overwrite
+    if spread:
+        try:
+            share = spread.video(args)
+            return annotate_open_video(args, share.source, share.partial, spread.net, share)
+        except CannotCut as error:
+            info(f"{args.input} is done in one process from here: {error}", always=True)
+            resume = True
+    source, video = open_video(args, args.network, resume)
+    return annotate_open_video(args, source, video, args.network())
+
+
+def open_video(args, network, resume):
+    """(VideoSource, PartialVideo) of one video, ready to begin; network() is called once the source is known good."""
+    if args.output.exists() and Path(args.input).exists() and args.output.samefile(args.input):
+        raise SegmentationError(f"{args.output} is the source itself: name another --output")
+    video = PartialVideo(args.output, args.overwrite, resume)
+    source = VideoSource(args.input, args.start, args.end)
+    try:
         if source.live and args.resume:
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
-        net = load_network(args)
-        warn_of_rims(args)
-        video.start(what_decides_the_frames(args, net), args.resume and not args.overwrite)
+        video.start(what_decides_the_frames(args, network()), resume)
+    except BaseException:
+        source.__exit__()
+        raise
+    return source, video
+
+
+def annotate_open_video(args, source, video, net, share=None):
+    """Annotate a video that is open; `share` is the workers' part in it, if they have one. The exit code."""
+    with source:
         preview = Preview() if args.show and display_is_there() else None
         try:
             with StopSignals() as stop, VideoResults(args, net.labels, source.rate, video) as results:
                 annotate = Annotator(net, args.every, args.palette, style_of(args), results, video.state)
-                return annotate_video(source, video, annotate, args, stop, preview)
+                if share:
+                    share.spread.stop = stop
+                return annotate_video(source, video, annotate, args, stop, preview, share)
         finally:
             if preview:
                 preview.close()
 
 
-def annotate_video(source, video, annotate, args, stop, preview):
+def annotate_video(source, video, annotate, args, stop, preview, share=None):
     """Read, annotate and write the video, keeping what is done whatever happens; the exit code."""
     open_output(video, source, args)
     try:
-        read, decoding = process(source, video, annotate, stop, preview, args.fps)
+        if share and not share.draws_here:
+            with args.progress(source.frames, video.done) as progress:
+                read, decoding = share.join(video, annotate, progress)
+        else:
+            read, decoding = process(share.looked_at() if share else source, video, annotate, stop, preview, args.fps,
+                                     args.progress)
         stopped = stop.number  # a signal from here on comes too late: the video is complete
         annotate.results.complete = stopped is None
         info("cleaning up...")
@@ -119,6 +154,9 @@ def annotate_video(source, video, annotate, args, stop, preview):
         raise SegmentationError(f"cannot write {video.path}: {reason(error)}; {keep(video)}") from error
     except SegmentationError as error:
         raise SegmentationError(f"{error}; {keep(video)}") from error
+    except CannotCut:
+        keep(video)
+        raise
     except BaseException:
         warn(f"[INFO] {keep(video)}")
         raise
@@ -131,11 +169,12 @@ def annotate_video(source, video, annotate, args, stop, preview):
 
 
 def check(args):
-    """Raise ValueError for options that contradict each other."""
+    """Raise ValueError for options that contradict each other; note whether --output is a folder."""
     if args.end is not None and args.end <= args.start:
         raise ValueError(f"--end {args.end} is not after --start {args.start}")
-    if args.output.exists() and Path(args.input).exists() and args.output.samefile(args.input):
-        raise ValueError(f"{args.output} is the source itself: name another --output")
+    check_output(args)
+    if args.several and (args.json or args.csv or args.cutouts or args.masks or args.timeline):
+        raise ValueError("--json, --csv, --cutouts, --masks and --timeline are for one video: name one --input")
 
 
 def warn_of_rims(args):
@@ -191,7 +230,7 @@ def open_output(video, source, args):
         info(f"going on after {video.done} frames")
 
 
-def process(source, video, annotate, stop, preview, fps):
+def process(source, video, annotate, stop, preview, fps, make_progress=Progress):
     """Read, annotate and write every frame until the source ends or the run is stopped.
 
     Returns how many frames were read and the seconds that decoding those took which were not there already.
@@ -199,7 +238,7 @@ def process(source, video, annotate, stop, preview, fps):
     items = ReadAhead(source.items(), PATIENCE if source.live else None, lambda: stop.number is not None)
     read, decoding = 0, 0.0
     try:
-        with Progress(source.frames, video.done) as progress:
+        with make_progress(source.frames, video.done) as progress:
             for item in items:
                 if isinstance(item, Sound):
                     video.write_sound(item)
@@ -281,7 +320,8 @@ class StopSignals:
 
 
 def main(argv=None):
-    return run(segment_video, parse(make_parser(), argv, check))
+    args = parse(make_parser(), argv, check)
+    return run(segment_videos, args)
 
 
 if __name__ == "__main__":

@@ -45,17 +45,22 @@ class Annotator:
         """Run the network on a frame."""
         began = time.perf_counter()
         self.found = self.net(frame.image)
-        self.seconds["network"] += time.perf_counter() - began
+        # A network that ran elsewhere says itself how long it took.
+        self.seconds["network"] += getattr(self.net, "seconds", 0) or time.perf_counter() - began
         self.runs += 1
 
     def note(self, frame):
         """Number, count and pass on what was found."""
         self.ids = self.number(self.found) if self.number else []
-        self.seen.update(self.net.labels[class_id] for class_id in self.found.class_ids)
-        self.network_frames += 1
+        self.count(self.found)
         if self.results:
             self.results.add(Seen(frame.image, self.found, frame.number, time=float(frame.time),
                                   numbers=self.ids if self.tracker else None))
+
+    def count(self, found):
+        """Count what the network found on a frame."""
+        self.seen.update(self.net.labels[class_id] for class_id in found.class_ids)
+        self.network_frames += 1
 
     def catch_up(self, frame, done):
         """See a frame that an earlier part of the run has drawn already, of `done` such frames."""

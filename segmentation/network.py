@@ -48,13 +48,20 @@ class MaskRCNN:
         Raises SegmentationError where a file of the model is missing or wrong or the engine or its device is
         not there; ValueError for an argument outside its range.
         """
+        return cls.of_files(lambda: find_model(model_dir, weights), size, confidence, proposals, engine, device,
+                            precision, classes, exclude, min_area)
+
+    @classmethod
+    def of_files(cls, find_files, size="keep", confidence=0.5, proposals=100, engine="opencv", device="cpu",
+                 precision="fp32", classes=None, exclude=(), min_area="0"):
+        """As `load`, from the ModelFiles that find_files() gives, asked for once the other arguments are right."""
         size = parse_size(size)
         if not 0 <= confidence <= 1:
             raise ValueError(f"confidence must be 0 to 1, got {confidence}")
         if not PROPOSALS[0] <= proposals <= PROPOSALS[1]:
             raise ValueError(f"proposals must be {PROPOSALS[0]} to {PROPOSALS[1]}, got {proposals}")
         build_engine = load_engine(engine, device, precision)
-        files = find_model(model_dir, weights)
+        files = find_files()
         colors = read_colors(files.colors)
         resizer = read_resizer(files.config) if files.config and size == "keep" else OFFICIAL
         model = read_model(files)

@@ -103,6 +103,11 @@ class PartialVideo:
         self.behind(self.sink.write, image, at)
         self.behind(self.note, state)
 
+    def append(self, packet, state):
+        """Add a frame that a worker has encoded, as `write` adds one to be encoded."""
+        self.behind(self.sink.keep, packet)
+        self.behind(self.note, state)
+
     def note(self, state):
         """Remember the point after the last frame, now and then for good. Runs in the writing thread."""
         self.latest = [self.sink.frames, state]

@@ -27,9 +27,30 @@ class Progress:
             print("[INFO] " + tqdm.format_meter(self.count, self.total, now - self.began, initial=self.before,
                                                 unit=self.unit, ncols=0), file=sys.stderr, flush=True)
 
+    def skip(self, frames):
+        """So many frames are there already."""
+        self.before, self.count = self.before + frames, self.count + frames
+        if self.bar is not None:
+            self.bar.initial += frames
+            self.bar.update(frames)
+
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
         if self.bar is not None:
             self.bar.close()
+
+
+class Share:
+    """One video's part in the Progress of a run over several, of which `done` frames were done before."""
+
+    def __init__(self, whole, done=0):
+        self.whole, self.step = whole, whole.step
+        whole.skip(done)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        """The others go on."""

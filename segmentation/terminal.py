@@ -2,17 +2,32 @@
 
 import os
 import sys
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
 from segmentation import SegmentationError
 
+lines = {"brief": False}
 
-def info(text):
+
+@contextmanager
+def brief():
+    """While it lasts, only those [INFO] lines are printed that always are."""
+    lines["brief"] = True
+    try:
+        yield
+    finally:
+        lines["brief"] = False
+
+
+def info(text, always=False):
     """One [INFO] line on stdout, above a progress bar where there is one.
 
     A reader that has gone away (| head) is no reason to stop the work.
     """
+    if lines["brief"] and not always:
+        return
     try:
         tqdm.write(f"[INFO] {text}", file=sys.stdout)
         sys.stdout.flush()

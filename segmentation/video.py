@@ -1,5 +1,7 @@
 """Videos out, through PyAV: VideoSink writes frames and sound; count_frames and encoded_frames read back.
 
+Coding, FrameEncoder and FrameTimes are what decides a frame's bytes, for VideoSink and for workers elsewhere.
+
     with VideoSink("out.avi", source.size_wh, source.rate) as sink:
         sink.write(image)
 
@@ -8,11 +10,13 @@ and says why something failed.
 """
 
 import os
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 from av.bitstream import BitStreamFilterContext, bitstream_filters_available
 
 from segmentation import SegmentationError
@@ -41,6 +45,8 @@ MUXER_OPTIONS = {
 # A new encoder starts every so many frames, with a keyframe. What it gives depends on nothing before it, so a
 # run that is resumed there gives the same frames as one that never stopped. MJPG starts anew with each frame.
 SEGMENT = 48
+# x264's frames depend on how many threads it has: with a fixed number they are the same on every machine.
+ENCODER_THREADS = 4
 
 
 def find_encoder(suffix):
@@ -58,6 +64,103 @@ def find_encoder(suffix):
     raise ValueError(f"no encoder for {suffix} ({', '.join(encoders)}) is in this PyAV; .avi needs none but mjpeg")
 
 
+@dataclass(frozen=True)
+class Coding:
+    """How the frames of a result are encoded; plain values, so that another process can do it as well.
+
+    container, codec: from `find_encoder`
+    frame_wh: width and height of the frames; padded by one where the encoder wants even sides
+    rate: frames a second
+    """
+
+    container: str
+    codec: str
+    frame_wh: tuple
+    rate: Fraction
+
+    @classmethod
+    def of(cls, suffix, frame_wh, rate):
+        return cls(*find_encoder(suffix), tuple(frame_wh), Fraction(rate))
+
+    @property
+    def intra(self):
+        return self.codec == "mjpeg"
+
+    @property
+    def fixed_rate(self):
+        return self.container == "avi"
+
+    @property
+    def time_base(self):
+        """Seconds: fine enough for times off the rate's grid; .avi knows the rate alone."""
+        fine = -(-10_000 // self.rate.numerator)
+        return 1 / self.rate if self.fixed_rate else Fraction(1, self.rate.numerator * fine)
+
+    @property
+    def padding(self):
+        multiple = 1 if self.intra else 2
+        return [-side % multiple for side in self.frame_wh]
+
+    @property
+    def size_wh(self):
+        return [side + pad for side, pad in zip(self.frame_wh, self.padding)]
+
+    def set_up(self, encoder):
+        """An encoder with these settings."""
+        encoder.width, encoder.height = self.size_wh
+        encoder.pix_fmt = "yuvj420p" if self.intra else "yuv420p"
+        encoder.time_base, encoder.framerate = self.time_base, self.rate
+        encoder.thread_count = ENCODER_THREADS
+        # No B-frames: the times of one segment's frames then never overlap the next one's.
+        encoder.options = {**ENCODER_OPTIONS[self.codec], **({} if self.intra else {"bf": "0", "g": str(SEGMENT)})}
+        if self.container in ("mp4", "matroska"):
+            encoder.flags |= av.codec.context.Flags.global_header
+        return encoder
+
+    def new_encoder(self):
+        return self.set_up(av.CodecContext.create(self.codec, "w"))
+
+
+class FrameEncoder:
+    """Frames in order to packets of a Coding, by a new encoder for each segment."""
+
+    def __init__(self, coding, encoder=None):
+        self.coding, self.encoder, self.used = coding, encoder or coding.new_encoder(), False
+
+    def __call__(self, image, number, pts):
+        """The packets that are ready once frame `number` is in, BGR uint8 (H, W, 3), at `pts` time_bases."""
+        coding = self.coding
+        if image.shape[1::-1] != coding.frame_wh:
+            raise ValueError(f"frame must be {coding.frame_wh}, got {image.shape[1::-1]}")
+        if any(coding.padding):
+            image = cv2.copyMakeBorder(image, 0, coding.padding[1], 0, coding.padding[0], cv2.BORDER_REPLICATE)
+        before = []
+        if self.used and not coding.intra and number % SEGMENT == 0:
+            before, self.encoder = self.flush(), coding.new_encoder()
+        frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=self.encoder.pix_fmt)
+        frame.time_base, frame.pts, self.used = coding.time_base, pts, True
+        return [*before, *self.encoder.encode(frame)]
+
+    def flush(self):
+        """The packets still to come."""
+        return self.encoder.encode(None)
+
+
+class FrameTimes:
+    """The times of a result's frames, asked for in order, in units of its Coding's time_base."""
+
+    def __init__(self, coding):
+        self.coding, self.last = coding, -1
+
+    def __call__(self, number, at=None):
+        """On the rate's grid, unless `at` seconds is off it by more than the rounding of the source's times."""
+        by_rate = number / self.coding.rate
+        if self.coding.fixed_rate or at is None or abs(at - by_rate) <= ROUNDING:
+            at = by_rate
+        self.last = max(self.last + 1, round(at / self.coding.time_base))
+        return self.last
+
+
 class VideoSink:
     """A video being written: frames and sound in order, complete when `close` returns.
 
@@ -68,20 +171,15 @@ class VideoSink:
     """
 
     def __init__(self, path, size_wh, rate, sound=()):
-        self.path, self.frames, self.rate, self.closed = Path(path), 0, Fraction(rate), False
-        container, self.codec = find_encoder(self.path.suffix)
-        self.intra = self.codec == "mjpeg"
-        self.fixed_rate = container == "avi"
-        # Fine enough for times off the rate's grid; .avi knows the rate alone.
-        fine = -(-10_000 // self.rate.numerator)
-        self.time_base = 1 / self.rate if self.fixed_rate else Fraction(1, self.rate.numerator * fine)
-        self.frame_wh, multiple = tuple(size_wh), 1 if self.intra else 2
-        self.padding = [-side % multiple for side in size_wh]
-        self.size_wh = [side + pad for side, pad in zip(size_wh, self.padding)]
+        self.path, self.frames, self.closed = Path(path), 0, False
+        self.coding = coding = Coding.of(self.path.suffix, size_wh, rate)
+        self.codec, self.intra, self.fixed_rate = coding.codec, coding.intra, coding.fixed_rate
+        self.size_wh, self.padding, self.rate = coding.size_wh, coding.padding, coding.rate
+        container = coding.container
         self.container = av.open(str(path), "w", format=container, options=MUXER_OPTIONS[container])
         self.stream = self.container.add_stream(self.codec, rate=self.rate)
-        self.encoder = self.set_up(self.stream.codec_context)
-        self.last_pts = -1
+        self.encode = FrameEncoder(coding, coding.set_up(self.stream.codec_context))
+        self.times = FrameTimes(coding)
         self.sound = {stream: self.container.add_stream_from_template(stream) for stream in sound
                       if takes_sound(container, stream)}
         self.sound_shift = {}
@@ -93,45 +191,15 @@ class VideoSink:
     def __exit__(self, *error):
         self.close()
 
-    def set_up(self, encoder):
-        """An encoder with this video's settings."""
-        encoder.width, encoder.height = self.size_wh
-        encoder.pix_fmt = "yuvj420p" if self.intra else "yuv420p"
-        encoder.time_base, encoder.framerate = self.time_base, self.rate
-        # No B-frames: the times of one segment's frames then never overlap the next one's.
-        encoder.options = {**ENCODER_OPTIONS[self.codec], **({} if self.intra else {"bf": "0", "g": str(SEGMENT)})}
-        if self.container.format.name in ("mp4", "matroska"):
-            encoder.flags |= av.codec.context.Flags.global_header
-        return encoder
-
     def write(self, image, at=None):
         """Add a frame, BGR uint8 (H, W, 3), `at` seconds from the first; by the rate without `at`, and in .avi."""
-        if image.shape[1::-1] != self.frame_wh:
-            raise ValueError(f"frame must be {self.frame_wh}, got {image.shape[1::-1]}")
-        if any(self.padding):
-            image = cv2.copyMakeBorder(image, 0, self.padding[1], 0, self.padding[0], cv2.BORDER_REPLICATE)
-        if self.frames and not self.intra and self.frames % SEGMENT == 0:
-            self.mux(self.encoder.encode(None))
-            self.encoder = self.set_up(av.CodecContext.create(self.codec, "w"))
-        frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=self.encoder.pix_fmt)
-        frame.time_base, frame.pts = self.time_base, self.next_pts(at)
-        self.mux(self.encoder.encode(frame))
+        self.mux(self.encode(image, self.frames, self.times(self.frames, at)))
         self.frames += 1
 
-    def next_pts(self, at):
-        """The time of the next frame in units of time_base.
-
-        On the rate's grid, unless `at` is off it by more than the rounding of the source's times.
-        """
-        by_rate = self.frames / self.rate
-        if self.fixed_rate or at is None or abs(at - by_rate) <= ROUNDING:
-            at = by_rate
-        self.last_pts = max(self.last_pts + 1, round(at / self.time_base))
-        return self.last_pts
-
     def keep(self, packet):
-        """Add a frame that is encoded already: a packet of an earlier part of this same video."""
-        self.last_pts = self.frames if packet.pts is None else round(packet.pts * packet.time_base / self.time_base)
+        """Add a frame that is encoded already with this Coding: a packet of an earlier run or of a worker."""
+        self.times.last = (self.frames if packet.pts is None
+                           else round(packet.pts * packet.time_base / self.coding.time_base))
         self.mux([packet])
         self.frames += 1
 
@@ -159,7 +227,10 @@ class VideoSink:
         if not self.closed:
             self.closed = True
             try:
-                self.mux(self.encoder.encode(None) if self.frames else ())
+                if not self.frames:
+                    # FFmpeg dies of a hybrid_fragmented MP4 without a frame; whoever closes it removes the file.
+                    self.mux(self.encode(np.zeros((*self.coding.frame_wh[::-1], 3), np.uint8), 0, 0))
+                self.mux(self.encode.flush())
             finally:
                 self.container.close()
 

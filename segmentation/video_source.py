@@ -61,7 +61,7 @@ class VideoSource:
 
     start, end: seconds from the beginning between which frames are given
     items(): every Frame and, between them, every packet of Sound, in the order of the source
-    size_wh: width and height as shown, upright
+    size_wh: width and height as shown, upright; rotation: degrees that the last frame was turned by
     rate: frames a second, exact; has_rate: whether the source says so itself
     variable: the frames do not come at one rate
     live: a camera or stream, which ends when it ends; mute: it has sound, which is not copied
@@ -137,10 +137,7 @@ class VideoSource:
     def read(self):
         """Frames and sound as they come, from `start` to `end`; sets `trouble` where they break off."""
         base, last, until, number, early = None, None, None, 0, []
-        zero = (self.stream.start_time or 0) * self.stream.time_base if not self.live else None
-        if self.start and not self.live and self.stream.start_time is not None:
-            with suppress(av.error.FFmpegError):  # what has no times cannot seek, and is read up to there
-                self.container.seek(int((self.start + zero) * av.time_base))
+        zero = None if self.live else go_to(self.container, self.stream, self.start)
         for stream, found in self.decode():
             if stream is not self.stream:
                 early.append(found)  # a decoder's first frame comes after some of the sound
@@ -160,7 +157,7 @@ class VideoSource:
             until = shown + max(1 / self.rate, (frame.duration or 0) * frame.time_base)
             yield from self.sound_since(base, zero, early)
             began = time.perf_counter()
-            image = to_bgr(frame)
+            image, self.rotation = to_bgr(frame), frame.rotation
             yield Frame(number, shown - base, image, seconds + time.perf_counter() - began)
             number += 1
         self.notice_a_short_end(number, until, zero)
@@ -232,6 +229,16 @@ def open_container(name, live):
         raise SegmentationError(f"cannot read {name} as a video: {reason(error)}") from error
 
 
+def go_to(container, stream, start):
+    """Seek a file to the keyframe at or before `start` seconds; the time that counts as 0, in seconds."""
+    zero = (stream.start_time or 0) * stream.time_base
+    # In MPEG streams FFmpeg seeks into the middle of what it cannot decode without the keyframe before.
+    if start and stream.start_time is not None and container.format.name not in ("mpegts", "mpeg"):
+        with suppress(av.error.FFmpegError):  # what has no times cannot seek, and is read up to there
+            container.seek(int((start + zero) * av.time_base))
+    return zero
+
+
 def frame_rate(stream):
     """Frames a second as the container has them; None where that makes no sense.
 
@@ -295,8 +302,8 @@ def declared_seconds(stream):
     return None
 
 
-def to_bgr(frame):
-    """A decoded frame as BGR uint8 (H, W, 3), turned upright."""
-    image = frame.to_ndarray(format="bgr24")
+def to_bgr(frame, rotation=None):
+    """A decoded frame as BGR uint8 (H, W, 3), turned upright: by `rotation` degrees, or what it says itself."""
+    image, rotation = frame.to_ndarray(format="bgr24"), frame.rotation if rotation is None else rotation
     # FFmpeg's angle is counterclockwise, as rot90's.
-    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4)) if frame.rotation else image
+    return np.ascontiguousarray(np.rot90(image, round(rotation / 90) % 4)) if rotation else image

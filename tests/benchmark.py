@@ -2,6 +2,7 @@
 
     python tests/benchmark.py --weights mask-rcnn-coco/frozen_inference_graph.pb --image photo.jpg
     python tests/benchmark.py --video       what reading, drawing and writing cost a video beside the network
+    python tests/benchmark.py --workers 2   frames a second of one process against several workers
 
 All see the same picture at the same size on the same weights. The tutorial's way is one cv2.dnn network asked
 for both outputs, its mask head on all 100 rows; ours is MaskRCNN.forward on each engine, whose mask head works
@@ -192,12 +193,46 @@ def compare_video(rounds, frames=300):
             print(f"{name}  {slept:.2f}  {whole:.2f}  {ratio:.2f}  (runs: {', '.join(spread)})", flush=True)
 
 
+def compare_workers(weights, engines, counts, rounds, frames):
+    """Print the frames a second of whole runs, loading and starting included, in one process and by workers.
+
+    Then what more cores should give: that many workers of one thread, each as fast as one of the largest of
+    `counts` was here. It is worked out, not measured: memory that all cores share makes it less.
+    """
+    print(f"{frames} frames of 800x450: frames a second (of each run), network seconds a frame")
+    with tempfile.TemporaryDirectory() as folder:
+        source, output = make_clip(Path(folder, "in.mp4"), frames, size_wh=(800, 450)), Path(folder, "out.mp4")
+        for engine in engines:
+            name, _, precision = engine.partition("-")
+            options = ["-i", str(source), "-o", str(output), "--overwrite", "--engine", name, "--precision",
+                       precision or "fp32", *(["--weights", weights] if weights else [])]
+            ways = {"one process": [], **{f"{count} workers": ["--workers", str(count)] for count in counts}}
+            rates, network = {way: [] for way in ways}, {}
+            for _ in range(rounds):  # interleaved, so that other work on the machine slows all alike
+                for way, more in ways.items():
+                    said = io.StringIO()
+                    with contextlib.redirect_stdout(said):
+                        whole, code = seconds(lambda more=more, options=options: mask_rcnn_video.main(options + more))
+                    assert code == 0
+                    rates[way].append(frames / whole)
+                    network[way] = float(said.getvalue().rpartition("network ")[2].split(",")[0])
+            for way, runs in rates.items():
+                print(f"{engine:<16} {way:<12} {np.median(runs):6.3f}  ({', '.join(f'{rate:.3f}' for rate in runs)})  "
+                      f"{network[way]:.3f}  {np.median(runs) / np.median(rates['one process']):.2f}x", flush=True)
+            if cv2.getNumberOfCPUs() <= counts[-1]:  # one thread each
+                print(f"{engine:<16} worked out: " + ", ".join(
+                    f"{cores / network[f'{counts[-1]} workers']:.1f} on {cores} cores" for cores in (8, 16, 64)))
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", help="frozen graph (default: the official one, fetched if missing)")
     parser.add_argument("--image", default=Path(__file__).parent.parent / "images/example_01.jpg",
                         help="photo, resized to each size (default: %(default)s)")
     parser.add_argument("--video", action="store_true", help="measure the video script instead")
+    parser.add_argument("--workers", nargs="+", type=int, metavar="N",
+                        help="measure the video script in one process and by N workers instead")
+    parser.add_argument("--frames", type=int, default=192, help="of the clip for --workers (default: %(default)s)")
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WxH")
     parser.add_argument("--engines", nargs="+", default=available_engines(), metavar="NAME",
                         help="opencv, onnxruntime, openvino, openvino-bf16 (default: those that are installed)")
@@ -208,6 +243,9 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.video:
         compare_video(args.rounds)
+        return 0
+    if args.workers:
+        compare_workers(args.weights, args.engines, args.workers, args.rounds, args.frames)
         return 0
     files, photo = find_model(MODEL_FOLDER, args.weights), read_photo(args.image)
     print(f"OpenCV {cv2.__version__}, {cv2.getNumThreads()} threads, {args.rounds} rounds: median seconds (quartiles)")

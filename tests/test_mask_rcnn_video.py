@@ -19,6 +19,7 @@ from clips import BITS, make_clip, number_in, numbers_in, read_clip, rotate_flag
 from conftest import ROOT, SHARED
 
 import mask_rcnn_video
+from segmentation import SegmentationError
 from segmentation.instances import Instances
 
 
@@ -230,9 +231,8 @@ def test_an_output_that_exists_is_kept_unless_told(segment, net, tmp_path, capsy
     assert (tmp_path / "out.avi").read_bytes() == b"precious" and "--overwrite" in capsys.readouterr().err
     assert segment(source, "out.avi", "--overwrite") == 0
     assert numbers_in(tmp_path / "out.avi") == [0, 1, 2]
-    with pytest.raises(SystemExit) as caught:
-        segment(source, "in.mp4", "--overwrite")
-    assert caught.value.code == 2 and "is the source itself" in capsys.readouterr().err
+    assert segment(source, "in.mp4", "--overwrite") == 1
+    assert "is the source itself" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args, said", [
@@ -292,6 +292,16 @@ def test_a_resume_with_other_options_is_refused(segment, net, tmp_path, capsys):
 def test_resume_without_an_earlier_run_starts_one(segment, tmp_path):
     assert segment(make_clip(tmp_path / "in.mp4", 5), "out.avi", "--resume") == 0
     assert numbers_in(tmp_path / "out.avi") == list(range(5))
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.mp4", "out.mkv"])
+def test_a_run_that_fails_at_its_first_frame_leaves_nothing(segment, net, tmp_path, capsys, name):
+    def fail(number):
+        raise SegmentationError("the network failed")
+    net.hook = fail
+    assert segment(make_clip(tmp_path / "in.mp4", 5, sound=True), name) == 1
+    assert "nothing was written yet" in capsys.readouterr().err
+    assert_only(tmp_path, "in.mp4")
 
 
 def test_stopped_twice_and_while_copying_loses_nothing(segment, net, tmp_path):
