@@ -108,6 +108,9 @@ def open_video(args, network, resume):
     """(VideoSource, PartialVideo) of one video, ready to begin; network() is called once the source is known good."""
     if args.output.exists() and Path(args.input).exists() and args.output.samefile(args.input):
         raise SegmentationError(f"{args.output} is the source itself: name another --output")
+    for path in (args.json, args.csv, args.timeline):
+        if path and path.exists() and not args.overwrite:
+            raise SegmentationError(f"{path} exists already: name another file, or add --overwrite")
     video = PartialVideo(args.output, args.overwrite, resume)
     source = VideoSource(args.input, args.start, args.end)
     try:

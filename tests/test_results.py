@@ -227,9 +227,22 @@ def test_a_resumed_video_has_the_same_rows(video, tmp_path, monkeypatch):
         patch.setattr(Annotator, "look", fail)
         assert video(*options, "--overwrite", end="3") == 130
     assert (tmp_path / "o.partial.csv").exists() and calls[-1] == 60
-    (tmp_path / "out.avi").unlink()
+    for name in ("out.avi", "o.jsonl", "o.csv"):
+        (tmp_path / name).unlink()
     assert video(*options, "--resume", end="3") == 0
     assert [(tmp_path / name).read_bytes() for name in ("o.jsonl", "o.csv")] == whole
+
+
+def test_rows_that_exist_are_kept_unless_told(video, tmp_path, capsys):
+    (tmp_path / "o.csv").write_text("precious")
+    assert video("--csv", tmp_path / "o.csv") == 1
+    assert (tmp_path / "o.csv").read_text() == "precious" and "--overwrite" in capsys.readouterr().err
+
+
+def test_several_videos_are_not_written_to_one_file(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        mask_rcnn_video.main(["-i", str(CLIP), str(CLIP), "-o", str(tmp_path), "--json", str(tmp_path / "o.json")])
+    assert stopped.value.code == 2 and "are for one video" in capsys.readouterr().err
 
 
 def test_a_tracked_video_numbers_its_objects(video, tmp_path, capsys):
