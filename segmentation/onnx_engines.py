@@ -15,13 +15,19 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file
-from segmentation.model import BOXES, FEATURES, IMAGE, MASKS
+from segmentation.model import BOXES, FEATURES, IMAGE, MASK_ROIS, MASKS, PROPOSAL_MAPS, PROPOSED, ROIS
 from segmentation.terminal import warn
 
 # The command line's name of a device -> the engine's.
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider",
              "coreml": "CoreMLExecutionProvider"}
 OPENVINO_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
+# What OpenVINO runs one after another, for the boxes and for the masks: inputs, outputs, precision.
+FP32_STEPS = ([([IMAGE], [BOXES, FEATURES], "f32")], [([FEATURES, BOXES], [MASKS], "f32")])
+BF16_STEPS = ([([IMAGE], [FEATURES, *PROPOSAL_MAPS], "bf16"),
+               ([IMAGE, FEATURES, *PROPOSAL_MAPS], [PROPOSED, ROIS], "f32"),
+               ([PROPOSED, ROIS], [BOXES], "bf16")],
+              [([FEATURES, BOXES], [MASK_ROIS], "f32"), ([MASK_ROIS], [MASKS], "bf16")])
 KEY = "made_from"  # in the file's metadata
 CONVERTER = [Path(__file__).with_name(f"onnx_{part}.py") for part in ("graph", "layers", "boxes")]
 
@@ -33,7 +39,9 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = cv2.getNumThreads()
-        parts = two_parts(find_export(model, device == "cpu"), confidence, proposals)
+        proto = find_export(model, device == "cpu")
+        set_for_user(proto, confidence, proposals)
+        parts = [cut_out(proto, *ends) for ends in (([IMAGE], [BOXES, FEATURES]), ([FEATURES, BOXES], [MASKS]))]
         with plain_errors(f"ONNX Runtime cannot load {model.weights}"):
             self.box_net, self.mask_head = (
                 onnxruntime.InferenceSession(part, options, providers=[PROVIDERS[device]]) for part in parts)
@@ -49,33 +57,47 @@ class OnnxRuntime:
 
 
 class OpenVINO:
-    """A model on OpenVINO; see segmentation/engines.py."""
+    """A model on OpenVINO; see segmentation/engines.py.
+
+    In bf16 a place in a picture of 1,000 pixels would be off by up to 4, so there what computes boxes and cuts
+    RoIs out stays in fp32, as networks of its own between those that are mostly convolutions.
+    """
 
     def __init__(self, openvino, device, precision, model, confidence, proposals):
-        settings = {"PERFORMANCE_HINT": "LATENCY",
-                    # Where the processor has bfloat16, OpenVINO would take it without being asked.
-                    "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision]}
-        if device == "cpu":
-            settings["INFERENCE_NUM_THREADS"] = cv2.getNumThreads()
         winograd = (device, precision) == ("cpu", "fp32")  # in bf16 it is neither faster nor exact enough
-        parts = two_parts(find_export(model, winograd), confidence, proposals)
+        proto = find_export(model, winograd)
+        set_for_user(proto, confidence, proposals)
+        core = openvino.Core()
+
+        def compiled(inputs, outputs, hint):
+            settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+            if device == "cpu":
+                settings["INFERENCE_NUM_THREADS"] = cv2.getNumThreads()
+            part = core.read_model(cut_out(proto, inputs, outputs))
+            return core.compile_model(part, OPENVINO_DEVICES[device], settings).create_infer_request(), inputs, outputs
         with plain_errors(f"OpenVINO cannot load {model.weights}"):
-            core = openvino.Core()
-            self.box_net, self.mask_head = (
-                core.compile_model(core.read_model(part), OPENVINO_DEVICES[device], settings).create_infer_request()
-                for part in parts)
+            # Without being asked, OpenVINO would take bf16 where the processor has it.
+            self.box_steps, self.mask_steps = (
+                [compiled(*step) for step in steps] for steps in (BF16_STEPS if precision == "bf16" else FP32_STEPS))
         version = openvino.__version__.split("-")[0]
         self.name = f"OpenVINO {version}, {device}, {precision}{threads(device)}"
 
     def boxes(self, blob):
         with plain_errors(f"OpenVINO failed on an input of {blob.shape[3]}x{blob.shape[2]} pixels"):
-            found = self.box_net.infer({IMAGE: blob})
-            # Copies, since the next inference writes into the same memory; the features are read before that.
+            found = self.infer(self.box_steps, {IMAGE: blob})
+            # A copy, since the next inference writes into the same memory; the features are read before that.
             return found[BOXES].copy(), found[FEATURES]
 
     def masks(self, features, boxes):
         with plain_errors("OpenVINO failed on the masks"):
-            return self.mask_head.infer({FEATURES: features, BOXES: boxes})[MASKS].copy()
+            return self.infer(self.mask_steps, {FEATURES: features, BOXES: boxes})[MASKS].copy()
+
+    def infer(self, steps, values):
+        """All values by name, after the steps."""
+        for request, inputs, outputs in steps:
+            found = request.infer({name: values[name] for name in inputs})
+            values.update((name, found[name]) for name in outputs)
+        return values
 
 
 def find_onnxruntime(device):
@@ -181,14 +203,11 @@ def set_for_user(proto, confidence, proposals):
             tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))
 
 
-def two_parts(proto, confidence, proposals):
-    """The bytes of two models: from the image to the boxes and features, and from those to the masks."""
+def cut_out(proto, inputs, outputs):
+    """The bytes of a model of that part of an onnx.ModelProto that leads from some values to others."""
     from onnx.utils import Extractor
 
-    set_for_user(proto, confidence, proposals)
-    extractor = Extractor(proto)
-    return [extractor.extract_model(inputs, outputs).SerializeToString()
-            for inputs, outputs in (([IMAGE], [BOXES, FEATURES]), ([FEATURES, BOXES], [MASKS]))]
+    return Extractor(proto).extract_model(list(inputs), list(outputs)).SerializeToString()
 
 
 def threads(device):

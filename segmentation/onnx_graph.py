@@ -17,7 +17,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, FEATURES, IMAGE, MASKS
+from segmentation.model import BOXES, FEATURES, IMAGE, MASK_ROIS, MASKS, PROPOSAL_MAPS, PROPOSED, ROIS
 from segmentation.onnx_boxes import anchor_boxes, crop, detections
 from segmentation.onnx_layers import (
     Enlarged,
@@ -31,6 +31,9 @@ from segmentation.onnx_layers import (
 from segmentation.text_graph import read_nodes
 
 OPSET, IR_VERSION = 17, 8  # which ONNX Runtime takes from 1.12 on, and OpenVINO from 2023.0
+
+# Values that keep their name in the text graph, so that the model can be cut there: all have four axes.
+NAMED = (FEATURES, *PROPOSAL_MAPS, PROPOSED, ROIS, BOXES, MASK_ROIS, MASKS)
 
 
 def convert(text_graph, consts, winograd=False):
@@ -47,8 +50,8 @@ def convert(text_graph, consts, winograd=False):
             raise SegmentationError(f"the text graph's node {node.name} is a {node.op}, which cannot be exported")
         graph.scope = node.name
         value = OPS[node.op](graph, node, *(graph.values[name] for name in node.inputs))
-        if node.name in (FEATURES, BOXES, MASKS):  # which are to be found under their names
-            value = graph.add("Identity", value, name=node.name, is_map=node.name == FEATURES)
+        if node.name in NAMED:
+            value = graph.add("Identity", value, name=node.name, is_map=value in graph.maps)
         graph.values[node.name] = value
     return graph.model()
 
@@ -93,7 +96,8 @@ class Graph:
         outputs = [helper.make_tensor_value_info(BOXES, TensorProto.FLOAT, [1, 1, "N", 7]),
                    helper.make_tensor_value_info(MASKS, TensorProto.FLOAT, ["N", "classes", "rows", "columns"])]
         image = helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, [1, 3, "height", "width"])
-        inside = [helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, [1, "channels", "down", "across"])]
+        inside = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [f"{name}/{axis}" for axis in range(4)])
+                  for name in NAMED if name not in (BOXES, MASKS)]
         arrays = [numpy_helper.from_array(array, name) for name, array in self.arrays.items()]
         graph = helper.make_graph(self.nodes, "mask_rcnn_inception_v2", [image], outputs, arrays,
                                   value_info=inside)

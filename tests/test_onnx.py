@@ -195,7 +195,7 @@ def test_a_device_that_is_not_there_is_named(weights, engine, device):
 
 @pytest.mark.parametrize("options, said", [
     (["--engine", "opencv", "--precision", "bf16"], "bf16 needs the engine openvino"),
-    (["--engine", "openvino", "--device", "opencl"], "--device must be cpu or gpu or npu with the engine openvino"),
+    (["--engine", "openvino", "--device", "opencl"], "device must be cpu or gpu or npu with engine openvino"),
     (["--engine", "tensorflow"], "invalid choice")])
 def test_options_that_contradict_each_other(options, said, capsys):
     with pytest.raises(SystemExit) as stopped:
