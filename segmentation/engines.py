@@ -1,7 +1,7 @@
 """What runs the network: cv2.dnn, or the same weights as an ONNX model through ONNX Runtime or OpenVINO.
 
     engine = load_engine("onnxruntime", "cpu", "fp32")(model, confidence=0.5, proposals=100)
-    boxes, features = engine.boxes(blob)        # (1, 1, 100, 7), (1, 576, H / 16, W / 16)
+    boxes, features = engine.boxes(blob)        # (1, 1, 100, 7), and what masks() wants, of whatever form
     masks = engine.masks(features, boxes)       # (100, classes, 15, 15), arrays of their own
 
 The graph's own mask head works on all 100 rows of boxes, padding included, which is two thirds of the whole

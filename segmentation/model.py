@@ -18,9 +18,7 @@ from segmentation.weights import read_labels
 # Nodes of the text graph. The trunk's last layer is what both heads crop their RoIs from.
 IMAGE, BOXES, MASKS = "image_tensor", "detection_out_final", "detection_masks"
 FEATURES = "FirstStageFeatureExtractor/InceptionV2/InceptionV2/Mixed_4e/concat"
-# The proposals' scores and deltas at each place; the proposals; the features under them, and under detections.
-PROPOSAL_MAPS = ("FirstStageBoxPredictor/ClassPredictor/BiasAdd", "FirstStageBoxPredictor/BoxEncodingPredictor/BiasAdd")
-PROPOSED, ROIS, MASK_ROIS = "detection_out", "MaxPool2D/MaxPool", "MaxPool2D_1/MaxPool"
+MASK_BOXES = "CropAndResize_1/boxes"  # of the detections in cells of the features, in the ONNX model alone
 OFFICIAL_CLASSES = 90
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"      # (classes + 1,), background first
 BOX_BIASES = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"  # (classes * 4,)

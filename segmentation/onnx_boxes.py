@@ -108,7 +108,7 @@ def crop(graph, node, features, rows, size_hw):
     wider = graph.add("Mul", bins, 0.5)
     low = graph.add("Add", graph.add("Sub", low, wider), 0.5)
     high = graph.add("Add", graph.add("Add", high, wider), 0.5)
-    boxes = graph.add("Concat", low, high, axis=1)
+    boxes = graph.add("Concat", low, high, name=f"{node.name}/boxes", axis=1)
     picture = graph.add("Expand", 0, graph.size(boxes, 0))
     height, width = size_hw.tolist()
     return graph.add("RoiAlign", features, boxes, picture, is_map=True, mode="avg", sampling_ratio=1,

@@ -17,7 +17,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, FEATURES, IMAGE, MASK_ROIS, MASKS, PROPOSAL_MAPS, PROPOSED, ROIS
+from segmentation.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
 from segmentation.onnx_boxes import anchor_boxes, crop, detections
 from segmentation.onnx_layers import (
     Enlarged,
@@ -31,9 +31,6 @@ from segmentation.onnx_layers import (
 from segmentation.text_graph import read_nodes
 
 OPSET, IR_VERSION = 17, 8  # which ONNX Runtime takes from 1.12 on, and OpenVINO from 2023.0
-
-# Values that keep their name in the text graph, so that the model can be cut there: all have four axes.
-NAMED = (FEATURES, *PROPOSAL_MAPS, PROPOSED, ROIS, BOXES, MASK_ROIS, MASKS)
 
 
 def convert(text_graph, consts, winograd=False):
@@ -50,8 +47,8 @@ def convert(text_graph, consts, winograd=False):
             raise SegmentationError(f"the text graph's node {node.name} is a {node.op}, which cannot be exported")
         graph.scope = node.name
         value = OPS[node.op](graph, node, *(graph.values[name] for name in node.inputs))
-        if node.name in NAMED:
-            value = graph.add("Identity", value, name=node.name, is_map=value in graph.maps)
+        if node.name in (FEATURES, BOXES, MASKS):  # which are to be found under their names
+            value = graph.add("Identity", value, name=node.name, is_map=node.name == FEATURES)
         graph.values[node.name] = value
     return graph.model()
 
@@ -96,12 +93,17 @@ class Graph:
         outputs = [helper.make_tensor_value_info(BOXES, TensorProto.FLOAT, [1, 1, "N", 7]),
                    helper.make_tensor_value_info(MASKS, TensorProto.FLOAT, ["N", "classes", "rows", "columns"])]
         image = helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, [1, 3, "height", "width"])
-        inside = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [f"{name}/{axis}" for axis in range(4)])
-                  for name in NAMED if name not in (BOXES, MASKS)]
+        inside = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                  for name, shape in self.shapes().items()]
         arrays = [numpy_helper.from_array(array, name) for name, array in self.arrays.items()]
         graph = helper.make_graph(self.nodes, "mask_rcnn_inception_v2", [image], outputs, arrays,
                                   value_info=inside)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+
+    def shapes(self):
+        """The shapes of values inside at which the model is cut; engines plan for what is a number in them."""
+        channels = self.values["Conv/weights"].shape[2]
+        return {FEATURES: [1, channels, "down", "across"], MASK_BOXES: ["N", 4]}
 
     # ---- What comes up again and again -------------------------------------------------------------------
 

@@ -43,11 +43,11 @@ def net():
 
 
 def rightly_found(found, objects):
-    """How many of the drawn objects [(category id, mask)] were found under their name with an IoU of 0.5."""
+    """How many of the drawn objects [(category id, mask)] were found under their name with an IoU of 0.8."""
     hits = 0
     for category, truth in objects:
         overlaps = [iou(found, i, truth) for i in np.flatnonzero(found.class_ids == category - 1)]
-        hits += max(overlaps, default=0) >= 0.5
+        hits += max(overlaps, default=0) >= 0.8
     return hits
 
 

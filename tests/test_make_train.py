@@ -278,6 +278,13 @@ def test_the_examples_in_docstrings():
     assert doctest.testmod(dataset).attempted == 1 and doctest.testmod(dataset).failed == 0
 
 
+def test_windows_keep_the_rest_that_the_strides_leave():
+    sizes = {dataset.window_size((833, 481), np.random.default_rng(seed)) for seed in range(50)}
+    assert len(sizes) > 10 and ((833, 481), 1.0) in sizes
+    for (width, height), part in sizes:
+        assert width % 16 == 1 and height % 16 == 1 and abs(width / 833 - part) < 0.02 > abs(height / 481 - part) - 0.02
+
+
 def test_mask_target_is_the_part_of_each_cell():
     mask = np.zeros((40, 60), np.uint8)
     mask[10:25, 20:41] = 1
@@ -290,7 +297,7 @@ def test_mask_target_is_the_part_of_each_cell():
 def test_boxes_and_masks_follow_the_picture(folder):
     data = dataset.load_coco(folder / "a.json", folder, NAMES)
     for seed in range(20):
-        sample = dataset.make_sample(data.pictures[0], (129, 97), np.random.default_rng(seed))
+        sample = dataset.make_sample(data.pictures[0], (129, 97), 1 - seed % 3 / 5, np.random.default_rng(seed))
         for box, label in zip(sample.boxes, sample.labels):
             x0, y0, x1, y1 = np.rint(box * [129, 97, 129, 97]).astype(int)
             middle = sample.image[(y0 + y1) // 2, (x0 + x1) // 2].astype(int)
