@@ -1,4 +1,4 @@
-"""Makes the pictures of README.md: an example before and after, and what each --effect makes of another.
+"""Makes the pictures of README.md: an example before and after, and what each --effect makes of it.
 
     python mask-rcnn-coco/make/readme_pictures.py           # before_after.jpg and effects.jpg beside this file
 
@@ -23,7 +23,7 @@ from segmentation.weights import DEMO, MODEL_FOLDER
 
 ROOT, HERE = MODEL_FOLDER.parent, Path(__file__).parent
 WIDTH = 640  # of each picture
-EXAMPLE, EFFECTS_EXAMPLE = "images/example_01.jpg", "images/example_02.jpg"
+EXAMPLE = "images/example_01.jpg"
 
 
 def drawn(net, image, effect="overlay"):
@@ -48,8 +48,8 @@ def titled(image, title):
 
 def work(args):
     net = MaskRCNN.load(MODEL_FOLDER, MODEL_FOLDER / DEMO)
-    before, example = read_photo(ROOT / EXAMPLE), read_photo(ROOT / EFFECTS_EXAMPLE)
-    tiles = [titled(small(drawn(net, example, effect)), effect) for effect in EFFECTS]
+    before = read_photo(ROOT / EXAMPLE)
+    tiles = [titled(small(drawn(net, before, effect)), effect) for effect in EFFECTS]
     pictures = {"before_after.jpg": np.hstack([small(before), small(drawn(net, before))]),
                 "effects.jpg": np.vstack([np.hstack(tiles[row:row + 3]) for row in (0, 3)])}
     for name, picture in pictures.items():
