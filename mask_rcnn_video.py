@@ -41,24 +41,25 @@ from segmentation.windows import Preview, display_answers
 
 def make_parser():
     parser = argparse.ArgumentParser(description="Segment the objects in every frame of a video with Mask R-CNN.")
-    parser.add_argument("-i", "--input", nargs="+", required=True, metavar="VIDEO",
-                        help="video files, folders of them or patterns; the number of a camera or the address of a "
-                             "stream")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
-                        help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has; of "
-                             "several videos, the folder to write them to")
-    parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    parser.add_argument("--start", type=number_in(0, 1e9), default=0, metavar="S",
-                        help="second of the source to begin at (default: %(default)s)")
-    parser.add_argument("--end", type=number_in(0, 1e9), metavar="S", help="second of the source to end before")
-    parser.add_argument("--fps", type=frames_a_second, metavar="N",
-                        help="frames a second of the result (default: the source's own)")
-    parser.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
-                        help="run the network on every Nth frame and draw its last result on those between "
-                             "(default: %(default)s)")
-    parser.add_argument("--no-audio", action="store_true", help="leave the sound out")
-    parser.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
+    group = parser.add_argument_group("video")
+    group.add_argument("-i", "--input", nargs="+", required=True, metavar="VIDEO",
+                       help="video files, folders of them or patterns; the number of a camera or the address of a "
+                            "stream")
+    group.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
+                       help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has; of "
+                            "several videos, the folder to write them to")
+    group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    group.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    group.add_argument("--start", type=number_in(0, 1e9), default=0, metavar="S",
+                       help="second of the source to begin at (default: %(default)s)")
+    group.add_argument("--end", type=number_in(0, 1e9), metavar="S", help="second of the source to end before")
+    group.add_argument("--fps", type=frames_a_second, metavar="N",
+                       help="frames a second of the result (default: the source's own)")
+    group.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
+                       help="run the network on every Nth frame and draw its last result on those between "
+                            "(default: %(default)s)")
+    group.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    group.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
     add_worker_options(parser)
     add_network_options(parser)
     add_drawing_options(parser, palette="class")

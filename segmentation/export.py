@@ -12,7 +12,6 @@ import io
 import json
 import os
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -21,7 +20,7 @@ import numpy as np
 from pycocotools import mask as rle_masks
 
 from segmentation import SegmentationError
-from segmentation.files import reason
+from segmentation.files import writing
 from segmentation.instances import Instances, paste_mask
 
 FOOT_SECONDS = 1.0  # between writings of what ends a file of photos, which grows with their number
@@ -161,7 +160,7 @@ class RowFile:
     def __init__(self, path, row_format, resume_before=0):
         self.path, self.format, self.partial = Path(path), row_format, partial_path(path)
         self.footed = 0.0
-        with self.plain_errors():
+        with writing(self.partial):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if resume_before:
                 self.file = open(self.partial, "r+b")  # noqa: SIM115 (stop closes it)
@@ -195,7 +194,7 @@ class RowFile:
 
     def write(self, text, at_once=False):
         """Write text behind the rows, and what ends the file behind that, at once or now and then."""
-        with self.plain_errors():
+        with writing(self.partial):
             if text:
                 self.file.seek(self.end)
                 self.end += self.file.write(text.encode())
@@ -209,22 +208,15 @@ class RowFile:
     def finish(self):
         """Complete the file under its final name."""
         self.stop()
-        with self.plain_errors():
+        with writing(self.partial):
             os.replace(self.partial, self.path)
 
     def stop(self):
         """End the file here, and leave it under its partial name."""
         if not self.file.closed:
             self.write("", at_once=True)
-            with self.plain_errors():
+            with writing(self.partial):
                 self.file.close()
-
-    @contextmanager
-    def plain_errors(self):
-        try:
-            yield
-        except OSError as error:
-            raise SegmentationError(f"cannot write {self.partial}: {reason(error)}") from error
 
 
 def partial_path(path):

@@ -53,7 +53,7 @@ def add_selection_options(parser):
     group.add_argument("--classes", type=names, metavar="A,B",
                        help="look for these alone: names, or COCO's numbers (person is 1)")
     group.add_argument("--exclude", type=names, metavar="A,B", help="do not look for these")
-    group.add_argument("--min-area", type=area, default="0", metavar="N|P%%",
+    group.add_argument("--min-area", type=area, default="0", metavar="AREA",
                        help="leave out objects whose box is smaller, in pixels or per cent of the picture "
                             "(default: %(default)s)")
 
