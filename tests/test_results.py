@@ -233,6 +233,16 @@ def test_a_resumed_video_has_the_same_rows(video, tmp_path, monkeypatch):
     assert [(tmp_path / name).read_bytes() for name in ("o.jsonl", "o.csv")] == whole
 
 
+def test_workers_give_the_same_rows_in_the_same_order(video, tmp_path):
+    options = ["--json", tmp_path / "o.jsonl", "--csv", tmp_path / "o.csv", "--masks", tmp_path / "masks", "--every", 5]
+    contents = []
+    for more in ([], ["--workers", "2", "--overwrite"]):
+        assert video(*options, *more, end="3") == 0
+        masks = [path.read_bytes() for path in sorted((tmp_path / "masks").iterdir())]
+        contents.append([(tmp_path / name).read_bytes() for name in ("o.jsonl", "o.csv", "out.avi")] + masks)
+    assert contents[0] == contents[1] and len(contents[0]) == 3 + 15
+
+
 def test_rows_that_exist_are_kept_unless_told(video, tmp_path, capsys):
     (tmp_path / "o.csv").write_text("precious")
     assert video("--csv", tmp_path / "o.csv") == 1
