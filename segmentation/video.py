@@ -21,6 +21,7 @@ from av.bitstream import BitStreamFilterContext, bitstream_filters_available
 
 from segmentation import SegmentationError
 from segmentation.files import reason
+from segmentation.video_source import CONVERSION
 
 ROUNDING = Fraction(2, 1000)  # seconds; Matroska keeps times to a thousandth
 # The suffix picks the container and its encoders, the best first.
@@ -137,7 +138,7 @@ class FrameEncoder:
         before = []
         if self.used and not coding.intra and number % SEGMENT == 0:
             before, self.encoder = self.flush(), coding.new_encoder()
-        frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=self.encoder.pix_fmt)
+        frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=self.encoder.pix_fmt, **CONVERSION)
         frame.time_base, frame.pts, self.used = coding.time_base, pts, True
         return [*before, *self.encoder.encode(frame)]
 
