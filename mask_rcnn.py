@@ -17,7 +17,7 @@ from segmentation import SegmentationError
 from segmentation.draw import caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.export import Seen
 from segmentation.instances import decode, mask_areas
-from segmentation.options import add_drawing_options, add_network_options, load_network, parse, style_of
+from segmentation.options import add_drawing_options, add_network_options, load_network, parse
 from segmentation.overlap import ReadAhead
 from segmentation.palettes import colors_for
 from segmentation.photos import (
@@ -101,7 +101,7 @@ def segment_photos(args):
 
 def segment_photo(net, seen, output, args, results, windows):
     """Segment one photo, save the results, show them if `windows`; False where the user ends the run."""
-    image, style = seen.image, style_of(args)
+    image = seen.image
     info(f"{seen.file}: {image.shape[1]}x{image.shape[0]} pixels")
     start = time.perf_counter()
     boxes, masks = net.forward(image)
@@ -114,7 +114,7 @@ def segment_photo(net, seen, output, args, results, windows):
 
     annotated = image.copy()
     colors = colors_for(args.palette, found, net.colors, args.seed)
-    draw_instances(annotated, found, [caption(found, i, net.labels) for i in range(len(found))], colors, style)
+    draw_instances(annotated, found, [caption(found, i, net.labels) for i in range(len(found))], colors, args.style)
     save(output, annotated, args)
     if args.visualize and len(found):
         save(output.with_name(f"{output.stem}_steps.png"), steps_panel(image, found, net.labels, **paste), args)

@@ -12,9 +12,11 @@ import signal
 import sys
 from contextlib import suppress
 from fractions import Fraction
+from hashlib import sha1
 from pathlib import Path
 
 import av
+import numpy as np
 from pooch import file_hash
 
 from segmentation import SegmentationError
@@ -28,7 +30,6 @@ from segmentation.options import (
     load_network,
     number_in,
     parse,
-    style_of,
 )
 from segmentation.overlap import ReadAhead
 from segmentation.partial import PartialVideo
@@ -130,7 +131,7 @@ def annotate_open_video(args, source, video, net, share=None):
         preview = Preview() if args.show and display_is_there() else None
         try:
             with StopSignals() as stop, VideoResults(args, net.labels, source.rate, video) as results:
-                annotate = Annotator(net, args.every, args.palette, style_of(args), results, video.state)
+                annotate = Annotator(net, args.every, args.palette, args.style, results, video.state)
                 if share:
                     share.spread.stop = stop
                 return annotate_video(source, video, annotate, args, stop, preview, share)
@@ -192,8 +193,9 @@ def what_decides_the_frames(args, net):
     """The options and files that a run must share with the one that it resumes, plain values by name."""
     names = ("confidence", "threshold", "interpolation", "size", "proposals", "engine", "device", "precision",
              "classes", "exclude", "min_area", "every", "effect", "opacity", "no_boxes", "no_labels", "palette",
-             "track", "fps", "start", "end", "no_audio", "json", "csv", "timeline")
+             "track", "fps", "start", "end", "no_audio", "json", "csv", "timeline", "cutouts", "masks", "each_mask")
     options = {f"--{name.replace('_', '-')}": str(getattr(args, name)) for name in names}
+    options["--background"] = sha1(np.ascontiguousarray(args.style.background)).hexdigest()  # a colour or a picture
     path = Path(args.input)
     source = f"{path.resolve()} of {path.stat().st_size} bytes" if path.is_file() else args.input
     return {"--input": source, "weights": file_hash(net.weights), **options}

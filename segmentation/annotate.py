@@ -5,7 +5,8 @@ from collections import Counter
 
 from segmentation.draw import Style, caption, draw_instances
 from segmentation.export import Seen
-from segmentation.tracks import InstanceIds, class_colors, id_color
+from segmentation.palettes import colors_for
+from segmentation.tracks import InstanceIds
 
 
 class Annotator:
@@ -74,10 +75,9 @@ class Annotator:
 
     def colors(self):
         """The colour of each object found."""
-        if self.palette == "instance":
-            return [id_color(number) for number in self.ids]
-        colors = class_colors(len(self.net.labels)) if self.palette == "class" else self.net.colors
-        return [colors[class_id % len(colors)] for class_id in self.found.class_ids]
+        # By what stays the same from frame to frame: an object's number or, without one, its class.
+        return colors_for(self.palette, self.found, self.net.colors,
+                          ids=self.ids if self.number else self.found.class_ids)
 
     def state(self):
         """All that going on after this frame needs, as plain values."""

@@ -23,7 +23,7 @@ from segmentation import SegmentationError
 from segmentation.files import writing
 from segmentation.instances import Instances, paste_mask
 
-FOOT_SECONDS = 1.0  # between writings of what ends a file of photos, which grows with their number
+FOOT_SECONDS = 1.0  # between writings of what ends a file, where that grows with the number of photos
 
 
 class Seen(NamedTuple):
@@ -78,6 +78,7 @@ class JsonLines:
 
     head = ""
     between = ""
+    foot_grows = False
 
     def text(self, row):
         return json.dumps(row) + "\n"
@@ -107,6 +108,8 @@ class JsonDataset(JsonList):
     images: COCO's entries, to be added to as they come
     """
 
+    foot_grows = True
+
     def __init__(self, labels):
         categories = [{"id": number, "name": label} for number, label in enumerate(labels, 1)]
         self.head = f'{{"categories": {json.dumps(categories)}, "annotations": [\n'
@@ -124,6 +127,7 @@ class Csv:
     """A table: the file or the frame and its time, then what a spreadsheet can use."""
 
     between = ""
+    foot_grows = False
     columns = ("label", "score", "x0", "y0", "x1", "y1", "mask_area", "red", "green", "blue")
 
     def __init__(self, video, tracked=False):
@@ -190,7 +194,7 @@ class RowFile:
         for row in rows:
             self.write(("" if self.empty else self.format.between) + self.format.text(row))
             self.empty = False
-        self.write("", at_once=not getattr(self.format, "images", None))
+        self.write("", at_once=not self.format.foot_grows)
 
     def write(self, text, at_once=False):
         """Write text behind the rows, and what ends the file behind that, at once or now and then."""

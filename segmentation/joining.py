@@ -19,7 +19,6 @@ import av
 from segmentation import SegmentationError
 from segmentation.chunks import CannotCut, PacketIndex, chunk_size, cut, read_chunks
 from segmentation.cluster import Drawing, in_order
-from segmentation.options import style_of
 from segmentation.overlap import ReadAhead
 from segmentation.terminal import info
 from segmentation.video import Coding, FrameTimes
@@ -121,7 +120,7 @@ class SpreadVideo:
             yield Piece(self, error=error)
 
     def chunk_pieces(self, chunks):
-        how = self.args.every, self.args.palette, style_of(self.args)
+        how = self.args.every, self.args.palette, self.args.style
         coding, times = Coding.of(self.args.output.suffix, self.source.size_wh, self.rate), self.times()
         for _ in range(self.partial.done):
             next(times)

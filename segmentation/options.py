@@ -92,7 +92,7 @@ def style_of(args):
 
 
 def parse(parser, argv=None, check=None):
-    """The parsed options; those that contradict each other end the program as argparse does.
+    """The parsed options, with the `style` that they ask for; contradictions end the program as argparse does.
 
     check: of the script, raises ValueError
     """
@@ -102,6 +102,7 @@ def parse(parser, argv=None, check=None):
         if "effect" in args:
             check_drawing(args)
             check_results(args)
+            args.style = style_of(args)
         if check:
             check(args)
     except ValueError as error:

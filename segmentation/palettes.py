@@ -13,8 +13,8 @@ def colors_for(palette, found, net_colors, seed=42, ids=None):
     "colors":   those of the model folder, net_colors [(B, G, R), ...], in an order that `seed` decides
     "class":    one for each class, the tutorial's
     "instance": one for each object, all different
-    ids: the objects' numbers, (N,) int, where they are tracked: by "colors" and "instance" an object then keeps
-         its colour from frame to frame. Without them its place in `found` counts.
+    ids: numbers of the objects, (N,) int, that stay the same from frame to frame: by "colors" and "instance" an
+         object then keeps its colour. Without them its place in `found` counts.
     """
     if palette == "class":
         by_class = class_colors(max(found.class_ids.tolist(), default=-1) + 1)

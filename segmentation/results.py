@@ -117,10 +117,11 @@ class VideoResults(Results):
     """
 
     def __init__(self, args, labels, rate, video):
-        super().__init__(args, labels, JsonList(), Csv(video=True, tracked=args.track), video.done)
+        # First what may lack a package, so that no file is begun in vain.
         state = video.state or {}
         self.tracker = Tracker(float(rate) / args.every, state.get("ids")) if args.track else None
         self.timeline = Timeline(state.get("timeline")) if args.timeline else None
+        super().__init__(args, labels, JsonList(), Csv(video=True, tracked=args.track), video.done)
 
     def add(self, seen):
         super().add(seen, f"frame_{seen.image_id:06}")

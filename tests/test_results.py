@@ -267,6 +267,30 @@ def test_a_tracked_video_numbers_its_objects(video, tmp_path, capsys):
     assert {row["track"] for row in csv.DictReader((tmp_path / "o.csv").open())} == set(map(str, by_number))
 
 
+@pytest.mark.parametrize("option, package", [(["--track"], "trackers"), (["--timeline", "t.png"], "matplotlib")])
+def test_a_missing_package_is_named_and_nothing_is_begun(video, tmp_path, option, package, monkeypatch, capsys):
+    for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert video(*option, "--json", tmp_path / "o.json") == 1
+    assert "pip install" in capsys.readouterr().err and os.listdir(tmp_path) == []
+
+
+def test_another_background_is_not_resumed_with(video, tmp_path, monkeypatch, capsys):
+    from segmentation.annotate import Annotator
+
+    look = Annotator.look
+
+    def fail(self, frame):
+        if frame.number == 60:
+            raise KeyboardInterrupt
+        look(self, frame)
+    with monkeypatch.context() as patch:
+        patch.setattr(Annotator, "look", fail)
+        assert video("--effect", "cutout", "--every", 4, "--background", "red", end="3") == 130
+    assert video("--effect", "cutout", "--every", 4, "--background", "blue", "--resume", end="3") == 1
+    assert "made with other options: --background was" in capsys.readouterr().err
+
+
 def test_a_timeline_is_a_picture(video, tmp_path):
     pytest.importorskip("matplotlib", reason="pip install -r requirements-extras.txt")
     assert video("--timeline", tmp_path / "t.png") == 0
