@@ -21,7 +21,6 @@ from av.bitstream import BitStreamFilterContext, bitstream_filters_available
 
 from segmentation import SegmentationError
 from segmentation.files import reason
-from segmentation.video_source import CONVERSION
 
 ROUNDING = Fraction(2, 1000)  # seconds; Matroska keeps times to a thousandth
 # The suffix picks the container and its encoders, the best first.
@@ -32,7 +31,9 @@ CONTAINERS = {
 }
 ENCODER_OPTIONS = {
     "mjpeg": {"qmin": "3", "qmax": "3"},  # 2 is the best, 31 the worst; 3 shows no blocks
-    "libx264": {"crf": "20", "preset": "veryfast"},
+    # cpu-independent: the same bytes on every processor. Without it x264's AVX-512 also reads memory that was never
+    # set (core 165), and a frame is now and then not the same twice.
+    "libx264": {"crf": "20", "preset": "veryfast", "x264-params": "cpu-independent=1"},
     "libx265": {"crf": "22", "preset": "veryfast", "x265-params": "log-level=none:bframes=0"},
     "mpeg4": {"qmin": "3", "qmax": "3"},
 }
@@ -138,7 +139,7 @@ class FrameEncoder:
         before = []
         if self.used and not coding.intra and number % SEGMENT == 0:
             before, self.encoder = self.flush(), coding.new_encoder()
-        frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=self.encoder.pix_fmt, **CONVERSION)
+        frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=self.encoder.pix_fmt)
         frame.time_base, frame.pts, self.used = coding.time_base, pts, True
         return [*before, *self.encoder.encode(frame)]
 

@@ -30,9 +30,6 @@ USUAL_RATE = Fraction(30)  # where the source has none that makes sense
 LARGEST_RATE = 240
 BEGINNING = 300  # frames by which an even rate is told from a varying one
 REORDERED = 16  # frames by which H.264 and H.265 reorder at most
-# Converting colours in one thread: in several, which newer PyAV takes, FFmpeg now and then gives the lowest rows of a
-# picture other values (seen once in some thirty runs), and a frame would not be the same twice.
-CONVERSION = {"threads": 1} if "threads" in (av.VideoFrame.reformat.__doc__ or "") else {}
 
 
 @dataclass(frozen=True)
@@ -307,7 +304,6 @@ def declared_seconds(stream):
 
 def to_bgr(frame, rotation=None):
     """A decoded frame as BGR uint8 (H, W, 3), turned upright: by `rotation` degrees, or what it says itself."""
-    image = frame.to_ndarray(format="bgr24", **CONVERSION)
-    rotation = frame.rotation if rotation is None else rotation
+    image, rotation = frame.to_ndarray(format="bgr24"), frame.rotation if rotation is None else rotation
     # FFmpeg's angle is counterclockwise, as rot90's.
     return np.ascontiguousarray(np.rot90(image, round(rotation / 90) % 4)) if rotation else image
