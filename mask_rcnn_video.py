@@ -49,6 +49,7 @@ def make_parser():
     group.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
                        help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has; of "
                             "several videos, the folder to write them to")
+    group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
     group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     group.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     group.add_argument("--start", type=number_in(0, 1e9), default=0, metavar="S",

@@ -67,7 +67,7 @@ def list_jobs(args, network):
     progress: (frames or None, frames done before) -> a Progress, or the video's share in that of all
     """
     network = once(network)
-    videos = find_videos(args.input) if args.several else args.input
+    videos = find_videos(args.input, args.recursive) if args.several else args.input
     outputs = name_outputs(videos, args.output) if args.several else [args.output]
     jobs = []
     for video, output in zip(videos, outputs):
@@ -90,15 +90,17 @@ def once(function):
     return call
 
 
-def find_videos(names):
-    """The videos that `names` say, each once: folders by what they hold, subfolders too, patterns by what fits.
+def find_videos(names, recursive=False):
+    """The videos that `names` say, each once: folders by what they hold, patterns by what fits.
 
-    A folder or pattern without videos stands for itself, for whoever reads it to complain of.
+    With `recursive`, the subfolders of folders are searched too. A folder or pattern without videos stands for
+    itself, for whoever reads it to complain of.
     """
     found = []
     for name in names:
         if Path(name).is_dir():
-            paths = sorted(path for path in Path(name).rglob("*") if path.suffix.lower() in VIDEOS
+            inside = Path(name).glob("**/*" if recursive else "*")
+            paths = sorted(path for path in inside if path.suffix.lower() in VIDEOS
                            and ".partial" not in path.name and not path.stem.endswith(RESULT))
         else:
             paths = sorted(glob.glob(name, recursive=True)) if is_pattern(name) else []

@@ -19,6 +19,7 @@ import mask_rcnn_video
 from segmentation import SegmentationError, cluster
 from segmentation.chunks import CannotCut
 from segmentation.cluster import LocalWorkers, Part, Task, in_order
+from segmentation.jobs import find_videos
 from segmentation.joining import Piece
 from segmentation.weights import find_model
 
@@ -231,6 +232,16 @@ def test_five_videos_one_of_them_broken(segment, tmp_path, capsys, options):
     assert len(lines) == 5 and lines[0].startswith(f"[INFO] 1 of 5, {folder / '5.mp4'}: saved")
     assert segment(str(folder / "[12].mp4"), "out", "-c", 1, "--resume", *options) == 0
     assert capsys.readouterr().out.count("is done already") == 2
+
+
+def test_folders_hold_videos_and_with_recursive_their_subfolders_too(tmp_path):
+    for name in ("b.mp4", "A.MOV", "a_segmented.mp4", "c.partial.mp4", "notes.txt", "sub/d.mkv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = ["A.MOV", "b.mp4"]
+    assert find_videos([str(tmp_path), str(tmp_path / "b.mp4")]) == [str(tmp_path / name) for name in names]
+    assert find_videos([str(tmp_path)], recursive=True) == [str(tmp_path / name) for name in [*names, "sub/d.mkv"]]
+    assert find_videos([f"{tmp_path}/sub", f"{tmp_path}/*.txt"]) == [f"{tmp_path}/sub/d.mkv", f"{tmp_path}/notes.txt"]
 
 
 def test_several_videos_need_a_folder_and_one_a_suffix(tmp_path, capsys):
