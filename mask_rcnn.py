@@ -30,7 +30,7 @@ from segmentation.photos import (
 )
 from segmentation.progress import Progress
 from segmentation.results import PhotoResults, add_result_options
-from segmentation.terminal import info, run, warn
+from segmentation.terminal import info, interruptible, run, warn
 from segmentation.windows import display_answers, show
 
 
@@ -77,7 +77,8 @@ def segment_photos(args):
     began, failed, number = time.perf_counter(), 0, 0
     photos = ReadAhead(read_photos(outputs), depth=1)
     try:
-        with PhotoResults(args, net.labels) as results, Progress(len(outputs), unit="photo") as progress:
+        with interruptible() as check_interrupt, PhotoResults(args, net.labels) as results, \
+                Progress(len(outputs), unit="photo") as progress:
             for number, (photo, image) in enumerate(photos, 1):
                 try:
                     if isinstance(image, SegmentationError):
@@ -91,6 +92,7 @@ def segment_photos(args):
                     results.add_failure(photo, error)
                     failed += 1
                 progress.step()
+                check_interrupt()
     finally:
         photos.close()
     if len(outputs) > 1:

@@ -1,6 +1,7 @@
 """What a run says on stdout and stderr, and how it ends."""
 
 import os
+import signal
 import sys
 from contextlib import contextmanager
 
@@ -39,6 +40,28 @@ def warn(text):
     """One line on stderr, where warnings and errors go."""
     tqdm.write(text, file=sys.stderr)
     sys.stderr.flush()
+
+
+@contextmanager
+def interruptible():
+    """While it lasts, Ctrl-C raises KeyboardInterrupt; gives a function that raises it again where that was lost.
+
+    Python drops what a signal raises while a destructor or the callback of a weak reference happens to run.
+    """
+    came = []
+
+    def interrupt(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+
+    def check():
+        if came:
+            raise KeyboardInterrupt
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(work, args):

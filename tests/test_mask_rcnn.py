@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,6 +172,24 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tiny_pb, tmp_path, noise):
     names = os.listdir(tmp_path / "out")
     assert 0 < len(names) < 300
     assert all(cv2.imread(str(tmp_path / "out" / name)).shape == noise.shape for name in names)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ctrl_c_that_a_destructor_swallows_still_ends_the_run(run, photo, tmp_path, monkeypatch, capsys):
+    segment_photo = mask_rcnn.segment_photo
+
+    class Destroyed:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def segment_and_destroy(*args):
+        Destroyed()
+        return segment_photo(*args)
+    monkeypatch.setattr(mask_rcnn, "segment_photo", segment_and_destroy)
+    shutil.copy(photo, tmp_path / "second.png")
+    assert run("-i", photo, tmp_path / "second.png") == 130
+    assert "interrupted; what was finished is kept" in capsys.readouterr().err
+    assert os.listdir(tmp_path / "out") == ["photo_segmented.png"]
 
 
 def test_a_pipe_that_closes_early_is_no_traceback(tiny_pb, photo, tmp_path):
