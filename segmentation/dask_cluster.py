@@ -104,7 +104,8 @@ class DaskWorkers:
         self.stopped, self.number, self.asked = lambda: False, 1, 0.0
         self.keys = itertools.count()
         # Its own lines about connections and large chunks are not for the user of this script.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client"):  # Dask gives each a level of its own
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
     def __enter__(self):
         self.connect()

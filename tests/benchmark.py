@@ -3,6 +3,7 @@
     python tests/benchmark.py --weights mask-rcnn-coco/frozen_inference_graph.pb --image photo.jpg
     python tests/benchmark.py --video       what reading, drawing and writing cost a video beside the network
     python tests/benchmark.py --workers 2   frames a second of one process against several workers
+    python tests/benchmark.py --chunk       what it costs to send a chunk of a video to a worker and back
 
 All see the same picture at the same size on the same weights. The tutorial's way is one cv2.dnn network asked
 for both outputs, its mask head on all 100 rows; ours is MaskRCNN.forward on each engine, whose mask head works
@@ -18,6 +19,7 @@ import io
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -27,13 +29,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mask_rcnn_video
 from segmentation import SegmentationError, onnx_engines
+from segmentation.chunks import PacketIndex, cut, read_chunks
+from segmentation.cluster import LocalWorkers, Part, Task
 from segmentation.engines import load_engine
 from segmentation.instances import Instances
 from segmentation.model import BOXES, MASKS, read_model
 from segmentation.network import MaskRCNN
 from segmentation.photos import read_photo
 from segmentation.resizing import parse_size
-from segmentation.weights import MODEL_FOLDER, find_model
+from segmentation.video_source import VideoSource
+from segmentation.weights import DEMO, MODEL_FOLDER, find_model
 from tests.clips import make_clip
 
 SIZES = ("512x512", "800x800", "1280x720", "1920x1080")
@@ -196,6 +201,7 @@ def compare_video(rounds, frames=300):
 def compare_workers(weights, engines, counts, rounds, frames):
     """Print the frames a second of whole runs, loading and starting included, in one process and by workers.
 
+    The ratios are those of each round, whose runs follow one another, and their median.
     Then what more cores should give: that many workers of one thread, each as fast as one of the largest of
     `counts` was here. It is worked out, not measured: memory that all cores share makes it less.
     """
@@ -208,8 +214,8 @@ def compare_workers(weights, engines, counts, rounds, frames):
                        precision or "fp32", *(["--weights", weights] if weights else [])]
             ways = {"one process": [], **{f"{count} workers": ["--workers", str(count)] for count in counts}}
             rates, network = {way: [] for way in ways}, {}
-            for _ in range(rounds):  # interleaved, so that other work on the machine slows all alike
-                for way, more in ways.items():
+            for number in range(rounds):  # there and back, so that a machine that slows down slows all alike
+                for way, more in list(ways.items())[::1 - 2 * (number % 2)]:
                     said = io.StringIO()
                     with contextlib.redirect_stdout(said):
                         whole, code = seconds(lambda more=more, options=options: mask_rcnn_video.main(options + more))
@@ -217,11 +223,68 @@ def compare_workers(weights, engines, counts, rounds, frames):
                     rates[way].append(frames / whole)
                     network[way] = float(said.getvalue().rpartition("network ")[2].split(",")[0])
             for way, runs in rates.items():
+                ratios = np.divide(runs, rates["one process"])
                 print(f"{engine:<16} {way:<12} {np.median(runs):6.3f}  ({', '.join(f'{rate:.3f}' for rate in runs)})  "
-                      f"{network[way]:.3f}  {np.median(runs) / np.median(rates['one process']):.2f}x", flush=True)
+                      f"{network[way]:.3f}  {np.median(ratios):.2f}x ({', '.join(f'{x:.2f}' for x in ratios)})",
+                      flush=True)
             if cv2.getNumberOfCPUs() <= counts[-1]:  # one thread each
                 print(f"{engine:<16} worked out: " + ", ".join(
                     f"{cores / network[f'{counts[-1]} workers']:.1f} on {cores} cores" for cores in (8, 16, 64)))
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Stands for a Task without work: it gives `size` bytes for each frame of a chunk."""
+
+    size: int
+
+    def do(self, chunk, drawing):
+        return Part(chunk.first, [(bytes(self.size), 0, 0, 1, True) for _ in chunk.times], {}, {"network": 0.0})
+
+
+def time_chunks(rounds, size=120_000):
+    """Print what a chunk costs beside its work, on its way to a process of this machine and back, by each way."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        source = stack.enter_context(VideoSource(
+            make_clip(Path(folder, "in.mkv"), 240, size_wh=(1920, 1080), codec="mjpeg")))
+        index = PacketIndex(source)
+        chunk = next(read_chunks(index, cut(index)))[0]
+        ways = {"--workers": stack.enter_context(LocalWorkers(Echo(size), 1))}
+        with contextlib.suppress(SegmentationError):  # --scheduler is optional
+            ways["--scheduler"] = stack.enter_context(echoing_cluster(Echo(size)))
+        times = {way: [] for way in ways}
+        for number in range(rounds + 1):
+            for way, pool in ways.items():
+                taken, _ = seconds(lambda pool=pool, number=number: send_and_wait(pool, number, chunk))
+                times[way].append(taken)
+    print(f"{len(chunk.times)} frames, {chunk.bytes / 1e6:.1f} MB there, {len(chunk.times) * size / 1e6:.1f} MB back: "
+          "milliseconds (quartiles)")
+    for way, taken in times.items():
+        low, middle, high = np.percentile(taken[1:], (25, 50, 75)) * 1000
+        print(f"  {way:<12} {middle:4.0f} ({low:.0f}-{high:.0f})")
+
+
+def send_and_wait(pool, key, chunk):
+    pool.submit(key, (chunk, None))
+    while not (done := pool.wait(1)):
+        pass
+    assert isinstance(done[0][1], Part), done
+
+
+@contextlib.contextmanager
+def echoing_cluster(echo):
+    """DaskWorkers of a cluster on this machine, of one worker, that does `echo` for a Task."""
+    from segmentation import dask_cluster
+
+    class EchoModel(dask_cluster.Model):
+        def setup(self, worker):
+            dask_cluster.tasks[self.name] = echo
+    with dask_cluster.distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        task = Task(find_model(MODEL_FOLDER, MODEL_FOLDER / DEMO))
+        pool = dask_cluster.DaskWorkers(task, cluster.scheduler_address)
+        pool.model = EchoModel(task)
+        with pool:
+            yield pool
 
 
 def main(argv=None):
@@ -232,6 +295,7 @@ def main(argv=None):
     parser.add_argument("--video", action="store_true", help="measure the video script instead")
     parser.add_argument("--workers", nargs="+", type=int, metavar="N",
                         help="measure the video script in one process and by N workers instead")
+    parser.add_argument("--chunk", action="store_true", help="measure the way of a chunk to a worker and back instead")
     parser.add_argument("--frames", type=int, default=192, help="of the clip for --workers (default: %(default)s)")
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WxH")
     parser.add_argument("--engines", nargs="+", default=available_engines(), metavar="NAME",
@@ -243,6 +307,9 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.video:
         compare_video(args.rounds)
+        return 0
+    if args.chunk:
+        time_chunks(args.rounds)
         return 0
     if args.workers:
         compare_workers(args.weights, args.engines, args.workers, args.rounds, args.frames)

@@ -46,7 +46,8 @@ def assert_same(path, other):
 
 def workers_of(process):
     """The processes of a script's workers, as Linux lists them."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    lists = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
+    children = " ".join(lists).split()
     return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
@@ -331,12 +332,19 @@ def test_a_dask_cluster_gives_what_one_process_gives_and_survives_its_worker(seg
         assert segment(tmp_path / name, "one.mp4", "--overwrite") == 0
         assert segment(tmp_path / name, "two.mp4", "--overwrite", "--scheduler", dask.address) == 0
         assert_same(tmp_path / "one.mp4", tmp_path / "two.mp4")
-    source = make_clip(tmp_path / "long.mp4", 300)
-    killer = threading.Timer(2, lambda: [os.kill(pid, signal.SIGKILL) for pid in dask.children("first")])
+    source, killed = make_clip(tmp_path / "long.mp4", 400), []
+
+    def kill():
+        wait_for((tmp_path / "two.partial.avi").exists)
+        killed.extend(dask.children("first"))
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+    killer = threading.Thread(target=kill)
     killer.start()
     assert segment(source, "two.avi", "-c", 1, "--scheduler", dask.address) == 0, capsys.readouterr()
     killer.join()
-    assert numbers_in(tmp_path / "two.avi") == list(range(300))
+    assert_gone(killed)
+    assert len(killed) == 1 and numbers_in(tmp_path / "two.avi") == list(range(400))
 
 
 def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, monkeypatch, capsys):
