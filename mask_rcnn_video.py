@@ -305,7 +305,7 @@ def report(video, annotate, read, decoding):
 class StopSignals:
     """Ctrl-C and SIGTERM noted instead of obeyed, so that the file can be finished: `number`, None before one.
 
-    A second one ends the run at once.
+    A second one ends the run at once. One that is ignored, as in the background of a shell script, stays so.
     """
 
     def __init__(self):
@@ -313,7 +313,8 @@ class StopSignals:
 
     def __enter__(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            self.before[number] = signal.signal(number, self.note)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self.before[number] = signal.signal(number, self.note)
         return self
 
     def __exit__(self, *error):

@@ -9,6 +9,7 @@ import copy
 import glob
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
@@ -166,6 +167,7 @@ def open_spread(args, jobs, open_video):
     if not jobs or not (args.workers or args.scheduler):
         yield None
         return
+    make_workers = workers_for(args)  # first what may lack a package, so that no model is fetched in vain
     files = find_model(args.mask_rcnn, args.weights)
     net = FoundElsewhere(read_model(files).labels, read_colors(files.colors), files.weights)
     names = ("size", "confidence", "proposals", "engine", "device", "precision", "classes", "min_area")
@@ -173,16 +175,16 @@ def open_spread(args, jobs, open_video):
 
     def open_one(job):
         return open_video(job, lambda: net, job.resume and not job.overwrite)
-    with open_workers(args, Task(files, options)) as pool, Spread(pool, net, jobs, open_one) as spread:
+    with make_workers(Task(files, options)) as pool, Spread(pool, net, jobs, open_one) as spread:
         yield spread
 
 
-def open_workers(args, task):
-    """The workers that the options ask for."""
+def workers_for(args):
+    """A function of a Task: the workers that the options ask for."""
     if args.scheduler:
         from segmentation.dask_cluster import DaskWorkers  # needs a package that not everyone has
-        return DaskWorkers(task, args.scheduler)
+        return lambda task: DaskWorkers(task, args.scheduler)
     number = automatic_workers() if args.workers == "auto" else args.workers
     threads = max(1, cores() // number)
-    info(f"{number} workers of {threads} threads each")
-    return LocalWorkers(Task(task.files, task.options, threads), number)
+    info(f"{number} workers, threads in each: {threads}")
+    return lambda task: LocalWorkers(replace(task, threads=threads), number)

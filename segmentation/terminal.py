@@ -47,6 +47,7 @@ def interruptible():
     """While it lasts, Ctrl-C raises KeyboardInterrupt; gives a function that raises it again where that was lost.
 
     Python drops what a signal raises while a destructor or the callback of a weak reference happens to run.
+    Where Ctrl-C is ignored, as in the background of a shell script, it stays so.
     """
     came = []
 
@@ -57,7 +58,9 @@ def interruptible():
     def check():
         if came:
             raise KeyboardInterrupt
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         yield check
     finally:

@@ -192,6 +192,17 @@ def test_a_ctrl_c_that_a_destructor_swallows_still_ends_the_run(run, photo, tmp_
     assert os.listdir(tmp_path / "out") == ["photo_segmented.png"]
 
 
+def test_a_ctrl_c_that_is_ignored_stays_so(run, photo, monkeypatch):
+    segment_photo = mask_rcnn.segment_photo
+    monkeypatch.setattr(mask_rcnn, "segment_photo",
+                        lambda *args: signal.raise_signal(signal.SIGINT) or segment_photo(*args))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run("-i", photo) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_pipe_that_closes_early_is_no_traceback(tiny_pb, photo, tmp_path):
     command = f"{sys.executable} {ROOT / 'mask_rcnn.py'} -i {photo} {photo} --weights {tiny_pb} -o {tmp_path}/out"
     done = subprocess.run(["bash", "-c", f"{command} --no-show | head -n 1"], capture_output=True, text=True,

@@ -301,6 +301,15 @@ def test_the_same_frames_give_the_same_bytes_whatever_memory_held_before(suffix)
     assert len(results) == 1
 
 
+def test_a_ctrl_c_that_is_ignored_stays_so(segment, net, tmp_path):
+    net.hook = lambda number: signal.raise_signal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert segment(make_clip(tmp_path / "in.mp4", 3)) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_resume_with_other_options_is_refused(segment, net, tmp_path, capsys):
     source = make_clip(tmp_path / "in.mp4", 60)
     net.hook = lambda number: os.kill(os.getpid(), signal.SIGTERM) if number == 20 else None
