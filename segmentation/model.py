@@ -12,13 +12,14 @@ from segmentation import SegmentationError
 from segmentation.files import read_text, reason
 from segmentation.frozen_graph import read_consts
 from segmentation.terminal import warn
-from segmentation.text_graph import inputs, split_nodes, value_of
+from segmentation.text_graph import inputs, split_nodes, trunk_output, value_of
 from segmentation.weights import read_labels
 
-# Nodes of the text graph. The trunk's last layer is what both heads crop their RoIs from.
+# Nodes of the text graph.
 IMAGE, BOXES, MASKS = "image_tensor", "detection_out_final", "detection_masks"
-FEATURES = "FirstStageFeatureExtractor/InceptionV2/InceptionV2/Mixed_4e/concat"
-MASK_BOXES = "CropAndResize_1/boxes"  # of the detections in cells of the features, in the ONNX model alone
+# In the ONNX model alone: the trunk's output, which has another name in each architecture's text graph, and the boxes
+# of the detections in its cells.
+FEATURES, MASK_BOXES = "features", "CropAndResize_1/boxes"
 OFFICIAL_CLASSES = 90
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"      # (classes + 1,), background first
 BOX_BIASES = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"  # (classes * 4,)
@@ -29,7 +30,7 @@ class Model(NamedTuple):
 
     weights, text_graph_path: where they were read from
     buffer: the frozen graph's bytes, uint8 (size,); consts: its constants, name -> array
-    text_graph: its text; labels: the names of the classes, from 0
+    text_graph: its text; features: its node of the trunk's output; labels: the names of the classes, from 0
     """
 
     weights: Path
@@ -37,6 +38,7 @@ class Model(NamedTuple):
     buffer: np.ndarray
     consts: dict
     text_graph: str
+    features: str
     labels: tuple
 
 
@@ -50,7 +52,7 @@ def read_model(files):
     labels = find_labels(files, text_graph, consts)
     if files.demo_because:
         say_demo(files, known_classes(consts, labels))
-    return Model(files.weights, files.text_graph, buffer, consts, text_graph, labels)
+    return Model(files.weights, files.text_graph, buffer, consts, text_graph, trunk_output(text_graph), labels)
 
 
 def read_text_graph(path):
@@ -60,7 +62,7 @@ def read_text_graph(path):
         nodes = split_nodes(text)
     except SegmentationError as error:
         raise SegmentationError(f"{path} is no text graph of this model: {error}") from error
-    for name in (FEATURES, "detection_out", BOXES, MASKS):
+    for name in ("CropAndResize", "detection_out", BOXES, MASKS):
         if name not in nodes:
             raise SegmentationError(f"{path} is no text graph of this model, or is cut off: it has no node "
                                     f"{name}; take the file from this project's mask-rcnn-coco")

@@ -111,5 +111,7 @@ def crop(graph, node, features, rows, size_hw):
     boxes = graph.add("Concat", low, high, name=f"{node.name}/boxes", axis=1)
     picture = graph.add("Expand", 0, graph.size(boxes, 0))
     height, width = size_hw.tolist()
-    return graph.add("RoiAlign", features, boxes, picture, is_map=True, mode="avg", sampling_ratio=1,
-                     output_height=height, output_width=width, coordinate_transformation_mode="half_pixel")
+    x = graph.add("RoiAlign", features, boxes, picture, is_map=True, mode="avg", sampling_ratio=1,
+                  output_height=height, output_width=width, coordinate_transformation_mode="half_pixel")
+    graph.sizes[x] = height, width
+    return x

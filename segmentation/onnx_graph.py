@@ -28,7 +28,7 @@ from segmentation.onnx_layers import (
     product,
     window,
 )
-from segmentation.text_graph import read_nodes
+from segmentation.text_graph import read_nodes, trunk_output
 
 OPSET, IR_VERSION = 17, 8  # which ONNX Runtime takes from 1.12 on, and OpenVINO from 2023.0
 
@@ -40,15 +40,16 @@ def convert(text_graph, consts, winograd=False):
 
     Raises SegmentationError where the text graph has an operation that is not known here.
     """
-    graph = Graph(consts, winograd)
+    graph, features = Graph(consts, winograd), trunk_output(text_graph)
+    names = {features: FEATURES, BOXES: BOXES, MASKS: MASKS}
     # Constants first: the text graph may have them below the nodes that read them.
     for node in sorted(read_nodes(text_graph), key=lambda node: node.op != "Const"):
         if node.op not in OPS:
             raise SegmentationError(f"the text graph's node {node.name} is a {node.op}, which cannot be exported")
         graph.scope = node.name
         value = OPS[node.op](graph, node, *(graph.values[name] for name in node.inputs))
-        if node.name in (FEATURES, BOXES, MASKS):  # which are to be found under their names
-            value = graph.add("Identity", value, name=node.name, is_map=node.name == FEATURES)
+        if node.name in names:  # which are to be found under these
+            value = graph.add("Identity", value, name=names[node.name], is_map=node.name == features)
         graph.values[node.name] = value
     return graph.model()
 
@@ -58,6 +59,7 @@ class Graph:
 
     values:    name in the text graph -> name in this one, or a constant's array
     maps:      the values here that are (N, C, H, W) where TensorFlow's are (N, H, W, C)
+    sizes:     map of RoIs -> its height and width, which are the same for pictures of any size
     layers:    value -> Layer, of those whose weights may still take in what comes after them
     variances: anchor boxes -> what the deltas to them are to be multiplied by
     """
@@ -67,7 +69,7 @@ class Graph:
         self.values = {name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64)
                        for name, array in consts.items()}
         self.nodes, self.arrays = [], {}
-        self.maps, self.layers, self.variances = set(), {}, {}
+        self.maps, self.sizes, self.layers, self.variances = set(), {}, {}, {}
         self.scope = ""  # name of the text graph's node at work: what is added is named after it
 
     def add(self, op, *inputs, name=None, is_map=False, **attributes):
@@ -78,6 +80,8 @@ class Graph:
         self.nodes.append(helper.make_node(op, inputs, outputs, name=name, **attributes))
         if is_map:
             self.maps.add(name)
+            if inputs[0] in self.sizes:
+                self.sizes[name] = size_after(self.sizes[inputs[0]], **attributes)
         return outputs if op == "TopK" else name
 
     def constant(self, value, name=None):
@@ -96,7 +100,7 @@ class Graph:
         inside = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
                   for name, shape in self.shapes().items()]
         arrays = [numpy_helper.from_array(array, name) for name, array in self.arrays.items()]
-        graph = helper.make_graph(self.nodes, "mask_rcnn_inception_v2", [image], outputs, arrays,
+        graph = helper.make_graph(self.nodes, "mask_rcnn", [image], outputs, arrays,
                                   value_info=inside)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
@@ -131,6 +135,16 @@ class Graph:
         return self.add("Cast", x, to=TensorProto.FLOAT)
 
 
+def size_after(size_hw, kernel_shape=(1, 1), strides=(1, 1), pads=None, auto_pad=None, **_):
+    """Height and width of a map after a layer with these attributes.
+
+    >>> size_after((7, 7), (3, 3), (2, 2), auto_pad="SAME_UPPER"), size_after((14, 14), (2, 2), (2, 2))
+    ((4, 4), (7, 7))
+    """
+    covered = (1, 1) if pads or auto_pad else kernel_shape
+    return tuple((size - kernel) // stride + 1 for size, kernel, stride in zip(size_hw, covered, strides))
+
+
 # ---- Maps ------------------------------------------------------------------------------------------------
 
 def pool(graph, node, x):
@@ -150,7 +164,7 @@ def concat(graph, node, *inputs_and_axis):
 
 
 def resize(graph, node, x, size_hw):
-    return Enlarged(x, tuple(size_hw.tolist()))
+    return Enlarged(x, graph.sizes[x], tuple(size_hw.tolist()))
 
 
 def activation(graph, node, x):
@@ -202,7 +216,7 @@ OPS = {
     "ConcatV2": concat,             "ResizeBilinear": resize,
     "Relu": activation,             "Relu6": activation,
     "Sigmoid": activation,          "Softmax": activation,
-    "Mul": arithmetic,              "Sub": arithmetic,
+    "Mul": arithmetic,              "Sub": arithmetic,                              "Add": arithmetic,
     "Reshape": reshape,             "Flatten": flatten,
     "Slice": cut,                   "Transpose": transpose,
     "PriorBox": anchor_boxes,       "DetectionOutput": detections,                  "CropAndResize": crop,

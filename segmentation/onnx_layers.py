@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-MASK_FEATURES = (4, 4)     # height and width of the map that the mask head enlarges
-
 
 class Layer(NamedTuple):
     """A layer's arrays, to be changed in place: kernel (outputs, ...), bias (outputs,)."""
@@ -20,9 +18,10 @@ class Layer(NamedTuple):
 
 
 class Enlarged(NamedTuple):
-    """A map that is still to be resized to size_hw: see convolution_of_enlarged."""
+    """A map of from_hw that is still to be resized to size_hw: see convolution_of_enlarged."""
 
     x: str
+    from_hw: tuple
     size_hw: tuple
 
 
@@ -70,7 +69,7 @@ def convolution_of_enlarged(graph, node, enlarged, weights):
     taps_hw, (inputs, outputs) = weights.shape[:2], weights.shape[2:]
     kernel = np.array(weights.transpose(3, 0, 1, 2).reshape(-1, inputs, 1, 1), order="C")  # (outputs * taps, ...)
     x = graph.add("Conv", enlarged.x, graph.constant(kernel, f"{node.name}/kernel"))
-    places = enlarging_matrix(MASK_FEATURES, enlarged.size_hw, taps_hw)
+    places = enlarging_matrix(enlarged.from_hw, enlarged.size_hw, taps_hw)
     x = graph.reshape(x, [0, outputs, len(places)])
     x = graph.add("MatMul", x, places)                                                 # (N, outputs, 15 * 15)
     bias = np.zeros(outputs, np.float32)

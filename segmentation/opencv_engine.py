@@ -7,11 +7,9 @@ import cv2
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, FEATURES, MASKS
+from segmentation.model import BOXES, MASKS
 from segmentation.text_graph import cut, set_value
 
-# The second network's inputs; the sizes that vary are -1.
-MASK_HEAD_INPUTS = {FEATURES: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}
 DEVICES = {
     "cpu": ("DNN_BACKEND_OPENCV", "DNN_TARGET_CPU"),
     "opencl": ("DNN_BACKEND_OPENCV", "DNN_TARGET_OPENCL"),
@@ -33,25 +31,31 @@ class OpenCV:
         text_graph = set_value(text_graph, BOXES, "confidence_threshold", confidence)
         threads = f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
         self.name = f"OpenCV {cv2.__version__}, {device}{threads}"
-        self.shapes = set()
+        self.features, self.shapes = model.features, set()
         with plain_errors(f"cannot build the network from {model.weights} and {model.text_graph_path}"):
-            box_graph = cut(text_graph, [BOXES, FEATURES])
-            self.build_box_net = partial(build, model.buffer, box_graph, [BOXES, FEATURES], target)
+            box_graph, mask_graph = cut_in_two(text_graph, model.features)
+            self.build_box_net = partial(build, model.buffer, box_graph, [BOXES, model.features], target)
             self.box_net = self.build_box_net()
-            self.mask_head = build(model.buffer, cut(text_graph, [MASKS], MASK_HEAD_INPUTS), [MASKS], target)
+            self.mask_head = build(model.buffer, mask_graph, [MASKS], target)
 
     def boxes(self, blob):
         self.shapes.add(blob.shape)
         if len(self.shapes) > 1 and min(blob.shape[2:]) < PADDING_STAYS_BELOW:
             self.box_net, self.shapes = self.build_box_net(), {blob.shape}
         self.box_net.setInput(blob)
-        return self.box_net.forward([BOXES, FEATURES])
+        return self.box_net.forward([BOXES, self.features])
 
     def masks(self, features, boxes):
-        self.mask_head.setInput(features, FEATURES)
+        self.mask_head.setInput(features, self.features)
         self.mask_head.setInput(boxes, BOXES)
         # A copy, since the next forward writes its masks into the same memory.
         return self.mask_head.forward(MASKS).copy()
+
+
+def cut_in_two(text_graph, features):
+    """The text graphs of the two networks; `features` names the node of the trunk's output."""
+    inputs = {features: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}  # of the second; the sizes that vary are -1
+    return cut(text_graph, [BOXES, features]), cut(text_graph, [MASKS], inputs)
 
 
 def find_device(device):

@@ -44,6 +44,17 @@ def inputs(node):
     return [name for name in FIELD["input"].findall(node) if not name.startswith("^")]
 
 
+def trunk_output(text):
+    """The name of the node whose features both heads crop their RoIs from: the trunk's last layer.
+
+    Raises SegmentationError where the graph crops no RoIs.
+    """
+    crop = split_nodes(text).get("CropAndResize")
+    if crop is None or not inputs(crop):
+        raise SegmentationError("the text graph has no node CropAndResize")
+    return inputs(crop)[0]
+
+
 class Node(NamedTuple):
     """A node as values; `attributes`: key -> its numbers, booleans or texts, a tuple even of one."""
 

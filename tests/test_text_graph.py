@@ -3,9 +3,9 @@
 import pytest
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, FEATURES, MASKS
-from segmentation.opencv_engine import MASK_HEAD_INPUTS
-from segmentation.text_graph import cut, inputs, set_value, split_nodes
+from segmentation.model import BOXES
+from segmentation.opencv_engine import cut_in_two
+from segmentation.text_graph import cut, inputs, set_value, split_nodes, trunk_output
 from segmentation.weights import MODEL_FOLDER, TEXT_GRAPH
 
 
@@ -30,8 +30,9 @@ def test_set_value_refuses_what_is_not_there(text, name, key):
 
 
 def test_the_two_halves_share_the_boxes_and_the_features_alone(text):
-    first, second = split_nodes(cut(text, [BOXES, FEATURES])), split_nodes(cut(text, [MASKS], MASK_HEAD_INPUTS))
-    assert set(first) & set(second) == {BOXES, FEATURES}
+    features = trunk_output(text)
+    first, second = map(split_nodes, cut_in_two(text, features))
+    assert features.endswith("Mixed_4e/concat") and set(first) & set(second) == {BOXES, features}
     assert set(first) | set(second) == set(split_nodes(text))
     assert 'op: "Placeholder"' in second[BOXES] and not inputs(second[BOXES])
 
@@ -40,6 +41,11 @@ def test_cut_keeps_the_order_so_that_inputs_come_first(text):
     order = list(split_nodes(text))
     assert list(split_nodes(cut(text, [BOXES]))) == [name for name in order
                                                      if name in split_nodes(cut(text, [BOXES]))]
+
+
+def test_a_graph_that_crops_nothing_has_no_trunk_output(text):
+    with pytest.raises(SegmentationError, match="no node CropAndResize"):
+        trunk_output(cut(text, ["Conv/Relu6"]))
 
 
 def test_cut_refuses_an_unknown_node(text):
