@@ -15,7 +15,12 @@ import frozen_graph
 import targets
 import text_graph
 import torch
-from model import MaskRCNN, crop_rois, same_padding, suppress
+from architectures import ARCHITECTURES, architecture_of
+from classes import classes_known
+from layers import DepthwiseConvolution, same_padding
+from losses import second_stage_losses
+from model import MaskRCNN, crop_rois
+from selecting import suppress
 
 from segmentation import SegmentationError
 
@@ -27,19 +32,22 @@ OUTPUTS = ["detection_out_final", "detection_masks"]
 SIZES_WH = [(209, 177), (208, 160), (150, 201)]  # 16k + 1; even, so padded unevenly; one of each
 
 
-def random_model(num_classes, width=0.25, seed=0):
+def random_model(num_classes, width=0.25, seed=0, architecture="inception_v2"):
     """A network whose weights are random, batch normalisation too, and strong enough to find things."""
     torch.manual_seed(seed)
-    model = MaskRCNN(num_classes, width).eval()
+    model = MaskRCNN(num_classes, width, architecture).eval()
     with torch.no_grad():
         for name, (tensor, _) in model.tensors().items():
             if "BatchNorm" in name:
                 middle = 1.0 if name.endswith(("gamma", "variance")) else 0.0
                 tensor.copy_(middle + 0.2 * (torch.rand(tensor.shape) - 0.5))
-        model.proposal_scores.weight *= 20
-        model.box_deltas.weight *= 10
+        # Without batch normalisation, random features are some ten times as large.
+        part = 0.1 if architecture == "mobilenet_v2" else 1
+        model.proposal_scores.weight *= 20 * part
+        model.box_deltas.weight *= 10 * part
         model.mask_scores.weight *= 10
-        model.class_scores.weight *= 60
+        model.box_deltas.bias += 1e-3
+        model.class_scores.weight *= 40 * part
         model.class_scores.bias.zero_()
     return model
 
@@ -61,10 +69,11 @@ def picture(size_wh, seed=0):
 
 
 @pytest.mark.parametrize("num_classes", [90, 3])
-def test_pytorch_and_cv2_give_the_same(tmp_path, num_classes):
-    model = random_model(num_classes)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_pytorch_and_cv2_give_the_same(tmp_path, num_classes, architecture):
+    model = random_model(num_classes, architecture=architecture)
     frozen_graph.write_consts(tmp_path / "graph.pb", frozen_graph.shift_masks(model.consts(), 0))
-    text = text_graph.build(num_classes)
+    text = text_graph.build(num_classes, architecture)
     for size_wh in SIZES_WH:
         image = picture(size_wh)
         rows, masks = cv2_outputs(tmp_path / "graph.pb", text, image)
@@ -76,13 +85,39 @@ def test_pytorch_and_cv2_give_the_same(tmp_path, num_classes):
         assert masks.std() > 0.05
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_classes_that_are_not_known_are_never_found_and_weights_come_back_as_they_went(tmp_path, architecture):
+    model = random_model(4, architecture=architecture)
+    model.known[1] = False
+    frozen_graph.write_consts(tmp_path / "graph.pb", frozen_graph.shift_masks(model.consts(), 0))
+    rows, _ = cv2_outputs(tmp_path / "graph.pb", text_graph.build(4, architecture), picture((209, 177)))
+    assert len(rows) >= 3 and 1 not in rows[:, 1]
+    consts = frozen_graph.read_consts(tmp_path / "graph.pb")
+    again = random_model(4, seed=1, architecture=architecture)
+    assert architecture_of(consts) == architecture and again.load_consts(consts) == []
+    again.known[1] = False
+    assert all((again.consts()[name] == array).all() for name, array in model.consts().items())
+
+
+def test_one_box_and_one_mask_serve_each_class_that_is_known():
+    model = random_model(3, architecture="mobilenet_v2")
+    model.known[2] = False
+    consts = model.consts()
+    boxes, masks = (consts[f"SecondStageBoxPredictor/{layer}/weights"] for layer in ("BoxEncodingPredictor", "Conv_1"))
+    assert boxes.shape == (320, 3 * 4) and (boxes[:, :4] == boxes[:, 4:8]).all() and not boxes[:, 8:].any()
+    assert masks.shape == (3, 3, 64, 3) and (masks[..., 0] == masks[..., 1]).all() and not masks[..., 2].any()
+    assert classes_known(consts).tolist() == [True, True, False]
+
+
 @pytest.mark.skipif(not DEMO.is_file(), reason=f"no demo graph at {DEMO}")
 def test_pytorch_and_cv2_give_the_same_with_trained_weights():
     consts = frozen_graph.read_consts(DEMO)
-    model = MaskRCNN(90, len(consts["Conv/biases"]) / 512).eval()
+    architecture = architecture_of(consts)
+    model = MaskRCNN(90, len(consts["Conv/biases"]) / 512, architecture).eval()
     assert model.load_consts(consts) == []
+    model.known[:] = torch.from_numpy(classes_known(consts))
     image = cv2.resize(cv2.imread(str(MODEL_FOLDER.parent / "images" / "example_01.jpg")), (529, 353))
-    rows, masks = cv2_outputs(DEMO, text_graph.build(90), image)
+    rows, masks = cv2_outputs(DEMO, text_graph.build(90, architecture), image)
     own_rows, own_masks = model.detect(torch.tensor(image[..., ::-1].copy()).permute(2, 0, 1)[None])
     assert len(rows) >= 5 and own_rows.shape == (1, 1, len(rows), 7)
     np.testing.assert_array_equal(own_rows[0, 0, :, 1], rows[:, 1])
@@ -225,6 +260,33 @@ def test_every_object_gets_an_anchor():
     assert (targets.decode(padded.deltas, anchors)[padded.positive] - objects[0, 0]).abs().max() < 1e-4
 
 
+def test_anchors_that_touch_no_object_are_no_background_where_few_classes_were_looked_for():
+    anchors = targets.anchor_boxes((15, 15), (225, 225))
+    objects, valid = torch.tensor([[[0.3, 0.3, 0.8, 0.8]]] * 2), torch.ones(2, 1, dtype=torch.bool)
+    found = targets.anchor_targets(anchors, objects, valid, everywhere=torch.tensor([True, False]))
+    apart = found.sampled & (targets.iou(anchors, objects) == 0)[..., 0]
+    assert apart[0].any() and not apart[1].any() and found.sampled[1].sum() > found.positive[1].sum()
+
+
+def test_background_says_nothing_about_a_class_that_was_not_looked_for():
+    rois = targets.RoiTargets(torch.zeros(2, 1, 4), torch.ones(2, 1, dtype=torch.bool), torch.tensor([[0], [2]]),
+                              torch.zeros(2, 1, 4), torch.zeros(2, 1, dtype=torch.long),
+                              torch.zeros(2, 1, dtype=torch.bool))
+    logits = torch.zeros(2, 3, requires_grad=True)
+    looked = torch.tensor([[True, False], [False, True]])
+    second_stage_losses(logits, torch.zeros(2, 2, 4), rois, looked)["class"].backward()
+    assert logits.grad[0, 2].abs() < 1e-6 < logits.grad[0, 1]  # background, where class 2 was not looked for
+    assert logits.grad[1, 1] > 1e-6 and logits.grad[1, 2] < 0  # an object of class 2: of no other
+
+
+@pytest.mark.parametrize("side", [7, 14])
+def test_a_depthwise_convolution_gives_the_same_in_training(side):
+    layer, x = DepthwiseConvolution("x", 5, 2), torch.rand(2, 5, side, side + 1)
+    training = layer(x)
+    np.testing.assert_allclose(training.detach(), layer.requires_grad_(False)(x), atol=1e-6)
+    assert training.shape == (2, 5, -(-side // 2), -(-(side + 1) // 2))
+
+
 def test_rois_hold_each_object_s_own_box():
     objects = torch.tensor([[[0.1, 0.1, 0.3, 0.3], [0.5, 0.5, 0.9, 0.9]]])
     proposals = torch.rand(1, 100, 2, 2).sort(2)[0].flatten(2)
@@ -244,7 +306,8 @@ def test_a_picture_without_objects_has_losses():
     model = MaskRCNN(2, 0.05)
     batch = Batch(torch.zeros(2, 3, 97, 97, dtype=torch.uint8), torch.zeros(2, 1, 4),
                   torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, 1, 4), torch.zeros(2, 1, 15, 15),
-                  torch.zeros(2, 1, dtype=torch.bool))
+                  torch.zeros(2, 1, dtype=torch.bool), torch.ones(2, 2, dtype=torch.bool),
+                  torch.ones(2, dtype=torch.bool), (97, 97))
     losses = model.losses(batch)
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert losses["mask"] == losses["box"] == losses["anchor"] == 0

@@ -7,12 +7,17 @@ repository; the test that reads it skips where it is missing.
 import importlib.util
 import re
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mask-rcnn-coco" / "make"))
+import text_format
+
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "mask_rcnn_inception_v2_coco_2018_01_28.pbtxt"
+MAKE = ROOT / "mask-rcnn-coco" / "make"
 REFERENCE = ROOT.parent / "shared" / "reference" / NAME
 
 # The last part of a name among the weights, which hold constants such as a concatenation's axis too.
@@ -22,7 +27,7 @@ WEIGHTS = {"weights", "depthwise_weights", "pointwise_weights", "biases", "gamma
 
 def load_module():
     """The generator as a module; its folder's name holds a hyphen, so `import` cannot reach it."""
-    path = ROOT / "mask-rcnn-coco" / "make" / "text_graph.py"
+    path = MAKE / "text_graph.py"
     spec = importlib.util.spec_from_file_location("make_text_graph", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -185,7 +190,7 @@ def test_anchors_by_hand():
 @pytest.mark.parametrize(("number", "text"), [
     (0.0, "0.0"), (16.0, "16.0"), (0.001, "0.001"), (0.7, "0.7"), (64 * 0.5 ** 0.5, "45.254833")])
 def test_floats_are_short_and_exact(number, text):
-    assert make.shortest_float32(number) == text
+    assert text_format.shortest_float32(number) == text
     assert struct.pack("f", float(text)) == struct.pack("f", number)
 
 

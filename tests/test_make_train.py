@@ -19,11 +19,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mask-rcnn-coco"
 import dataset
 import evaluate
 import frozen_graph
+import torch
 import train
 from model import MaskRCNN
+from pretrained import operations, read_pretrained
 from pycocotools import mask as rle_masks
 
-from segmentation import SegmentationError
+from segmentation import SegmentationError, network
+from segmentation.resizing import Resizer
 
 # pycocotools is older than numpy 2's copy argument.
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning:pycocotools"),
@@ -78,8 +81,110 @@ def run(folder, *options, out="g.pb"):
                        "--out", str(folder / out), *options])
 
 
+def started(folder, *options):
+    """The Training of such a run at its start."""
+    args = train.make_parser().parse_args(["--images", str(folder), "--annotations", str(folder / "a.json"), "--out",
+                                           str(folder / "g.pb"), *options])
+    return train.start(args, train.load_data(args)[0])
+
+
 def consts(path):
     return frozen_graph.read_consts(path)
+
+
+@pytest.fixture
+def pretrained(tmp_path):
+    """A file of arrays as those of MobileNet v2 that has seen photos, random ones."""
+    rng = np.random.default_rng(0)
+    shapes = {name: array.shape for name, array in MaskRCNN(1, 0.1, "mobilenet_v2").consts().items()}
+    arrays = {}
+    for name, key in operations().items():
+        array = rng.normal(0, 0.1, shapes[name]).astype(np.float16)
+        # (out, k, k, in); of depthwise ones (1, 3, 3, C), which is where their (3, 3, C, 1) have their last axis too
+        arrays[key] = array.transpose(3, 0, 1, 2) if array.ndim == 4 else array
+    np.savez(tmp_path / "pretrained.npz", **arrays)
+    return tmp_path / "pretrained.npz"
+
+
+def test_each_array_of_the_pretrained_file_has_its_layer():
+    keys = operations()
+    names = {key: name for name, key in keys.items()}
+    assert len(names) == len(keys) == 2 * 51 and max(int(key[1:]) for key in names) == 60
+    assert names["w0"] == "FirstStageFeatureExtractor/MobilenetV2/Conv/weights"
+    assert names["w1"].endswith("V2/expanded_conv/depthwise/depthwise_weights")
+    assert names["b45"].endswith("expanded_conv_12/project/biases") and names["w45"].startswith("FirstStage")
+    assert names["w47"].endswith("expanded_conv_13/expand/weights") and names["w47"].startswith("SecondStage")
+
+
+def test_a_pretrained_trunk_is_trained_on_what_its_first_layers_make_of_a_few_views(folder, pretrained, capsys):
+    assert run(folder, "--pretrained", str(pretrained), "--width", "0.1", "--views", "2", "--iterations", "8",
+               "--holdout", "0", "--scale", "0.8", "1.3", "--half") == 0
+    found, start = consts(folder / "g.pb"), read_pretrained(pretrained)
+    moved = {name for name, array in start.items() if np.abs(found[name] - array).max() > 2e-4}
+    assert moved and not any("expanded_conv_6/" in name or name.endswith("V2/Conv/weights") for name in moved)
+    net = network.MaskRCNN.load(MODEL_FOLDER, folder / "g.pb", confidence=0.01)
+    assert net.labels == ("disc", "square")
+    net(cv2.imread(str(folder / "0.png")))
+    assert run(folder, "--init", str(folder / "g.pb"), "--width", "0.1", "--iterations", "1", "--holdout", "0",
+               out="h.pb") == 0
+    assert "start fresh" not in capsys.readouterr().out
+
+
+def test_what_the_first_layers_make_is_the_same_in_openvino(folder, pretrained, monkeypatch):
+    pytest.importorskip("openvino", reason="pip install openvino")
+    training = started(folder, "--pretrained", str(pretrained))
+    images = torch.randint(0, 256, (2, 3, 97, 129), dtype=torch.uint8)
+    found = train.frozen_features(training.model, training.device)(images)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    expected = train.frozen_features(training.model, training.device)(images)
+    assert found.dtype == expected.dtype == torch.float16 and found.shape == expected.shape == (2, 64, 7, 9)
+    np.testing.assert_allclose(found, expected, atol=0.02 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("content", ["missing", "other", "text"])
+def test_a_pretrained_file_of_another_kind_is_one_line(folder, capsys, content):
+    path = folder / "p.npz"
+    if content == "other":
+        np.savez(path, w0=np.zeros(3))
+    elif content == "text":
+        path.write_text("no arrays")
+    assert run(folder, "--pretrained", str(path), "--iterations", "1") == 1
+    error = capsys.readouterr().err
+    assert "p.npz" in error and error.count("\n") == 1
+
+
+def test_classes_that_were_not_looked_for_and_rare_ones(folder):
+    content = read(folder)
+    content["images"][0]["annotated"] = [8]
+    content["annotations"] = [entry for entry in content["annotations"]
+                              if entry["category_id"] == 8 or entry["image_id"] < 3]
+    write(folder, **content)
+    data = dataset.load_coco(folder / "a.json", folder, NAMES)
+    assert [picture.looked for picture in data.pictures[:2]] == [{1}, None]
+    assert data.counts().tolist() == [3, 6] and data.known.all()
+    batch = dataset.make_batch(data, [0, 1], Resizer(97, 129), np.random.default_rng(0))
+    assert batch.looked.tolist() == [[False, True], [True, True]] and batch.everywhere.all()
+    common = dataset.without_rare(data, 4)
+    assert common.counts().tolist() == [0, 6] and all(picture.looked == {1} for picture in common.pictures)
+    often = dataset.repeated(data, 1.0, np.random.default_rng(0))
+    times = [sum(picture.path == own.path for picture in often.pictures) for own in data.pictures]
+    assert set(times[:3]) <= {1, 2} and 2 in times[:3] and times[3:] == [1] * 3  # sqrt(1 / 0.5) = 1.41
+    assert len(dataset.joined([data, data])) == 12
+
+
+def test_pictures_of_several_folders_are_learnt_together(tmp_path, capsys):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = make_folder(tmp_path / "one", OWN, 2), make_folder(tmp_path / "two", OWN, 3)
+    options = ["--width", "0.02", "--short-side", "97", "--long-side", "129", "--out", str(tmp_path / "g.pb"),
+               "--iterations", "1", "--holdout", "0"]
+    assert train.main(["--images", str(one), str(two), "--annotations", str(one / "a.json"), str(two / "a.json"),
+                       *options]) == 0
+    assert "5 pictures, 10 objects" in capsys.readouterr().out
+    write(two, **{**read(two), "categories": [{"id": 3, "name": "ring"}, {"id": 8, "name": "square"}]})
+    assert train.main(["--images", str(one), str(two), "--annotations", str(one / "a.json"), str(two / "a.json"),
+                       *options]) == 1
+    assert "must have the same categories" in capsys.readouterr().err
 
 
 def test_own_classes_get_a_label_file_and_a_text_graph(folder, capsys):
@@ -151,9 +256,7 @@ def test_resume_needs_a_checkpoint_that_fits(folder, capsys):
 def test_init_takes_all_but_the_class_layers(folder, capsys):
     other = MaskRCNN(90, 0.04)
     frozen_graph.write_consts(folder / "official.pb", other.consts())
-    args = train.make_parser().parse_args(["--images", str(folder), "--annotations", "a", "--out",
-                                           str(folder / "g.pb"), "--init", str(folder / "official.pb")])
-    training = train.start(args, 2)
+    training = started(folder, "--init", str(folder / "official.pb"))
     assert training.model.width == pytest.approx(0.04, abs=0.01)
     assert "BoxEncodingPredictor, " in capsys.readouterr().out
     own = training.model.consts()
@@ -186,9 +289,7 @@ def test_the_shift_of_masks_is_undone_before_fine_tuning_and_applied_once(folder
     trained = MaskRCNN(2, 0.02).consts()
     for name, own in (("trained.pb", trained), ("ours.pb", frozen_graph.shift_masks(trained))):
         frozen_graph.write_consts(folder / name, own)
-        args = train.make_parser().parse_args(["--images", str(folder), "--annotations", "a", "--out",
-                                               str(folder / "g.pb"), "--init", str(folder / name)])
-        biases = train.start(args, 2).model.consts()[frozen_graph.MASK_BIASES]
+        biases = started(folder, "--init", str(folder / name)).model.consts()[frozen_graph.MASK_BIASES]
         np.testing.assert_allclose(biases, trained[frozen_graph.MASK_BIASES], atol=1e-6)
     assert run(folder, "--iterations", "1", "--holdout", "0", "--learning-rate", "1e-9", "--init",
                str(folder / "ours.pb")) == 0

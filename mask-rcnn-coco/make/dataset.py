@@ -10,9 +10,10 @@ named on stderr and left out. Nothing is learnt from crowds (iscrowd), which are
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from targets import JITTER, MASK_CELLS
 
 from segmentation import SegmentationError
 from segmentation.files import reason
-from segmentation.resizing import STRIDE
+from segmentation.resizing import STRIDE, Resizer
 from segmentation.terminal import warn
 
 FLIP = 0.5              # random_horizontal_flip of the model's published training configuration
@@ -48,12 +49,16 @@ class Outline(NamedTuple):
 
 @dataclass
 class Picture:
-    """A picture's file, its size in the JSON file, its objects and its crowds, both as Outlines."""
+    """A picture's file, its size in the JSON file, its objects and its crowds, both as Outlines.
+
+    looked: the classes, from 0, that were looked for in it; None: all. An object of another is not marked
+    """
 
     path: Path
     image_hw: tuple
     objects: list = field(default_factory=list)
     crowds: list = field(default_factory=list)
+    looked: Optional[frozenset] = None
     named: bool = False  # as one that cannot be read
 
 
@@ -72,6 +77,50 @@ class Dataset:
     def __len__(self):
         return len(self.pictures)
 
+    def counts(self):
+        """How many objects each class has, (classes,) int64."""
+        return np.bincount([outline.label for picture in self.pictures for outline in picture.objects],
+                           minlength=len(self.names))
+
+    @cached_property
+    def known(self):
+        """The classes that have objects, (classes,) bool."""
+        return self.counts() > 0
+
+
+def joined(datasets):
+    """One Dataset of several with the same classes.
+
+    Raises SegmentationError where they have not.
+    """
+    first = datasets[0]
+    if any((data.names, data.own_classes) != (first.names, first.own_classes) for data in datasets):
+        raise SegmentationError("all --annotations must have the same categories")
+    return replace(first, pictures=[picture for data in datasets for picture in data.pictures])
+
+
+def without_rare(dataset, fewest):
+    """The Dataset without the classes that have fewer objects; these count as not looked for."""
+    rare = set(np.flatnonzero(dataset.counts() < fewest).tolist())
+    every = frozenset(range(len(dataset.names)))
+    return replace(dataset, pictures=[
+        replace(picture, objects=[outline for outline in picture.objects if outline.label not in rare],
+                looked=(every if picture.looked is None else picture.looked) - rare) for picture in dataset.pictures])
+
+
+def repeated(dataset, share, rng):
+    """The Dataset with pictures of rare classes in it several times: those on less than a `share` of all pictures.
+
+    A class on the part f of the pictures asks for sqrt(share / f) of each of them, and a picture gets what its
+    rarest class asks for (repeat factor sampling: Gupta, Dollar and Girshick 2019); of a fraction, chance decides.
+    """
+    shown = [{outline.label for outline in picture.objects} for picture in dataset.pictures]
+    part = np.bincount([label for labels in shown for label in labels], minlength=len(dataset.names)) / len(dataset)
+    factor = np.sqrt(np.maximum(share / np.maximum(part, 1e-9), 1))
+    times = [int(max((factor[label] for label in labels), default=1) + rng.random()) for labels in shown]
+    return replace(dataset, pictures=[picture for picture, count in zip(dataset.pictures, times)
+                                      for _ in range(count)])
+
 
 def load_coco(annotations, images, coco_names):
     """The Dataset of a JSON file and a folder of pictures.
@@ -87,7 +136,7 @@ def load_coco(annotations, images, coco_names):
     own = any(not 1 <= number <= len(coco_names) or coco_names[number - 1] != name
               for number, name in names.items())
     labels = {number: index if own else number - 1 for index, number in enumerate(sorted(names))}
-    pictures = find_pictures(content["images"], Path(images))
+    pictures = find_pictures(content["images"], Path(images), labels)
     attach(content["annotations"], pictures, labels)
     if not any(picture.objects for picture in pictures.values()):
         raise SegmentationError(f"{annotations} has no object on any picture in {images}")
@@ -112,8 +161,11 @@ def read_json(path):
     return lists
 
 
-def find_pictures(entries, folder):
-    """COCO's id -> Picture of those entries of `images` whose file is there."""
+def find_pictures(entries, folder, labels):
+    """COCO's id -> Picture of those entries of `images` whose file is there.
+
+    An entry may say in `annotated` which categories were looked for when it was annotated; without it, all were.
+    """
     if not folder.is_dir():
         raise SegmentationError(f"there is no folder of pictures {folder}: name one with --images")
     pictures = {}
@@ -121,6 +173,8 @@ def find_pictures(entries, folder):
         try:
             path = folder / entry["file_name"]
             number, picture = entry["id"], Picture(path, (int(entry["height"]), int(entry["width"])))
+            if "annotated" in entry:
+                picture.looked = frozenset(labels[category] for category in entry["annotated"] if category in labels)
         except (KeyError, TypeError, ValueError):
             leave_out(f"a picture without file_name, id, height and width: {str(entry)[:80]}")
             continue
@@ -206,6 +260,7 @@ class Sample(NamedTuple):
 
     image: (H, W, 3) uint8 RGB; boxes, rois: (M, 4) float32, the true boxes and the same jittered;
     labels: (M,) int64 from 0; masks: (M, 15, 15) float32, how much of each cell of the RoI is object
+    looked: the picture's
     """
 
     image: np.ndarray
@@ -213,20 +268,27 @@ class Sample(NamedTuple):
     labels: np.ndarray
     rois: np.ndarray
     masks: np.ndarray
+    looked: Optional[frozenset]
 
 
 class Batch(NamedTuple):
-    """B Samples of one size as tensors, padded to the same number of objects: see `valid` (B, M) bool."""
+    """B Samples of one size as tensors, padded to the same number of objects: see `valid` (B, M) bool.
 
-    images: torch.Tensor   # (B, 3, H, W) uint8, in memory channels last
-    boxes: torch.Tensor    # (B, M, 4)
-    classes: torch.Tensor  # (B, M)
-    rois: torch.Tensor     # (B, M, 4)
-    masks: torch.Tensor    # (B, M, 15, 15)
-    valid: torch.Tensor    # (B, M)
+    images may be what the network's first layers made of them instead, (B, C, h, w) float16.
+    """
+
+    images: torch.Tensor      # (B, 3, H, W) uint8, in memory channels last
+    boxes: torch.Tensor       # (B, M, 4)
+    classes: torch.Tensor     # (B, M)
+    rois: torch.Tensor        # (B, M, 4)
+    masks: torch.Tensor       # (B, M, 15, 15)
+    valid: torch.Tensor       # (B, M)
+    looked: torch.Tensor      # (B, classes) bool: the classes that were looked for in the picture
+    everywhere: torch.Tensor  # (B,) bool: they are at least half of those that there are objects of
+    image_hw: tuple
 
     def to(self, device):
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        return Batch(*(value.to(device, non_blocking=True) if torch.is_tensor(value) else value for value in self))
 
 
 def shuffled_batches(dataset, size, seed, epoch):
@@ -245,14 +307,23 @@ def shuffled_batches(dataset, size, seed, epoch):
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def make_batch(dataset, numbers, resizer, rng):
-    """The Batch of the pictures of these numbers; None where none of them can be read."""
+def make_batch(dataset, numbers, resizer, rng, scale=(1.0, 1.0)):
+    """The Batch of the pictures of these numbers; None where none of them can be read.
+
+    scale: the pictures are so many times as large as the resizer says, lowest and highest
+    """
     heights, widths = zip(*(dataset.pictures[i].image_hw for i in numbers))
     aspect = np.exp(np.mean(np.log(widths) - np.log(heights)))
-    size_wh, part = window_size(resizer.size_wh((1000, 1000 * aspect)), rng)
+    size_wh, part = window_size(scaled(resizer, rng.uniform(*scale)).size_wh((1000, 1000 * aspect)), rng)
     samples = [make_sample(dataset.pictures[i], size_wh, part, rng) for i in numbers]
     samples = [sample for sample in samples if sample is not None]
-    return collate(samples) if samples else None
+    return collate(samples, dataset.known) if samples else None
+
+
+def scaled(resizer, factor):
+    """A Resizer to sides so many times as long, the same modulo the network's stride."""
+    return Resizer(*(side + round(side * (factor - 1) / STRIDE) * STRIDE
+                     for side in (resizer.short_side, resizer.long_side)))
 
 
 def window_size(size_wh, rng):
@@ -266,8 +337,8 @@ def window_size(size_wh, rng):
     return tuple(side - round(side * (1 - part) / STRIDE) * STRIDE for side in size_wh), part
 
 
-def collate(samples):
-    """The Batch of Samples of one size."""
+def collate(samples, known):
+    """The Batch of Samples of one size; known: the classes that there are objects of, (classes,) bool."""
     count = max([1, *(len(sample.labels) for sample in samples)])
 
     def padded(arrays):
@@ -279,7 +350,16 @@ def collate(samples):
     images = torch.from_numpy(np.stack([sample.image for sample in samples])).permute(0, 3, 1, 2)
     valid = padded([np.ones(len(sample.labels), bool) for sample in samples])
     return Batch(images, *(padded([getattr(sample, name) for sample in samples])
-                           for name in ("boxes", "labels", "rois", "masks")), valid)
+                           for name in ("boxes", "labels", "rois", "masks")), valid,
+                 *looked_for(samples, known), tuple(images.shape[2:]))
+
+
+def looked_for(samples, known):
+    """`looked` and `everywhere` of a Batch."""
+    looked = torch.zeros(len(samples), len(known), dtype=torch.bool)
+    for row, sample in zip(looked, samples):
+        row[slice(None) if sample.looked is None else sorted(sample.looked)] = True
+    return looked, looked[:, torch.from_numpy(known)].sum(1) * 2 >= known.sum()
 
 
 def make_sample(picture, size_wh, part, rng):
@@ -295,7 +375,7 @@ def make_sample(picture, size_wh, part, rng):
     return Sample(recoloured(window_pixels(image, window, size_wh, flip), rng),
                   np.array(boxes, np.float32).reshape(-1, 4), np.array(labels, np.int64),
                   np.array(rois, np.float32).reshape(-1, 4),
-                  np.array(masks, np.float32).reshape(-1, MASK_CELLS, MASK_CELLS))
+                  np.array(masks, np.float32).reshape(-1, MASK_CELLS, MASK_CELLS), picture.looked)
 
 
 def read_picture(picture):

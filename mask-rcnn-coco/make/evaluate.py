@@ -38,17 +38,24 @@ from segmentation.options import number_in, parse, size
 from segmentation.terminal import info, run
 from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
+SURE = 0.9
 CONFIDENCE = 0.05  # AP looks at the whole curve, so also at what scores too little to be shown
 
 
 class Figures(NamedTuple):
-    """AP in 0..1, -1 where nothing could be measured; by_class: name -> mask AP."""
+    """AP in 0..1, -1 where nothing could be measured.
+
+    by_class: name -> (mask AP50, mask AP); empty: pictures that show none of the classes; mistaken: those of them on
+    which one of the classes is found with a score above SURE
+    """
 
     box_ap50: float
     box_ap: float
     mask_ap50: float
     mask_ap: float
     by_class: dict
+    empty: int
+    mistaken: int
 
 
 def evaluate(net, dataset, pastes=((0.3, "cubic"),), classes=None):
@@ -58,22 +65,27 @@ def evaluate(net, dataset, pastes=((0.3, "cubic"),), classes=None):
 
     A picture that cannot be read counts as one on which nothing was found.
     """
-    results = {paste: [] for paste in pastes}
+    results, mistaken = {paste: [] for paste in pastes}, []
+    counted = [label for label, name in enumerate(dataset.names) if classes is None or name in classes]
     for number, picture in enumerate(tqdm(dataset.pictures, desc="measuring", unit="picture", leave=False)):
         image = read_picture(picture)
         found = net(image) if image is not None else ()
         for paste in pastes if len(found) else ():
             results[paste] += coco_results(found, number, *paste)
+        if not any(outline.label in counted for outline in picture.objects + picture.crowds):
+            mistaken.append(bool(len(found)) and bool(np.isin(found.class_ids[found.scores > SURE], counted).any()))
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports each of its steps
         truth = coco_truth(dataset, classes)
         boxes = measure(truth, results[pastes[0]], "bbox")
-        return [figures(truth, dataset.names, boxes, measure(truth, results[paste], "segm")) for paste in pastes]
+        return [figures(truth, dataset.names, boxes, measure(truth, results[paste], "segm"), mistaken)
+                for paste in pastes]
 
 
-def figures(truth, names, boxes, masks):
-    """The Figures that the precisions of boxes and masks make."""
-    by_class = {names[label]: mean(masks[:, :, index]) for index, label in enumerate(sorted(truth.getCatIds()))}
-    return Figures(mean(boxes[0]), mean(boxes), mean(masks[0]), mean(masks), by_class)
+def figures(truth, names, boxes, masks, mistaken):
+    """The Figures of the precisions of boxes and masks; mistaken: for each picture without objects, if it is."""
+    by_class = {names[label]: (mean(masks[0, :, index]), mean(masks[:, :, index]))
+                for index, label in enumerate(sorted(truth.getCatIds()))}
+    return Figures(mean(boxes[0]), mean(boxes), mean(masks[0]), mean(masks), by_class, len(mistaken), sum(mistaken))
 
 
 def coco_results(found, number, threshold, interpolation):
@@ -129,8 +141,11 @@ def report(found, pictures):
     """Figures as lines of text, for that many pictures."""
     lines = [f"[INFO] {pictures} pictures: box AP50 {found.box_ap50:.3f}, box AP {found.box_ap:.3f}, "
              f"mask AP50 {found.mask_ap50:.3f}, mask AP {found.mask_ap:.3f}"]
-    ordered = sorted(found.by_class.items(), key=lambda entry: -entry[1])
-    return "\n".join(lines + [f"  {name:<20} mask AP {ap:.3f}" for name, ap in ordered])
+    if found.empty:
+        lines.append(f"[INFO] {found.empty} show none of the classes; on {found.mistaken} of these something scores "
+                     f"above {SURE:g}")
+    ordered = sorted(found.by_class.items(), key=lambda entry: -entry[1][1])
+    return "\n".join(lines + [f"  {name:<20} mask AP50 {ap50:.3f}, mask AP {ap:.3f}" for name, (ap50, ap) in ordered])
 
 
 def work(args):
@@ -141,7 +156,7 @@ def work(args):
     if net.labels != tuple(dataset.names):
         raise SegmentationError(f"{args.annotations} is about other classes ({', '.join(dataset.names[:3])}, ...) "
                                 f"than {args.weights} ({', '.join(net.labels[:3])}, ...)")
-    classes = known_classes(read_consts(args.weights), net.labels) if args.known_classes else None
+    classes = known_classes(read_consts(args.weights), net.labels) if args.known_classes else args.classes
     pastes = list(itertools.product(args.threshold, args.interpolation))
     for paste, found in zip(pastes, evaluate(net, dataset, pastes, classes)):
         info("masks cut at {:g}, {}".format(*paste))
@@ -166,8 +181,11 @@ def make_parser():
     parser.add_argument("--engine", choices=DEVICES, default="opencv", help="what runs it (default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
                         help="bf16 with openvino only (default: %(default)s)")
-    parser.add_argument("--known-classes", action="store_true",
-                        help="count only the classes that the graph has seen in training")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--known-classes", action="store_true",
+                       help="count only the classes that the graph has seen in training")
+    which.add_argument("--classes", type=lambda text: text.split(","), metavar="A,B",
+                       help="count only these, by name (default: all)")
     return parser
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from text_graph import HEAD, TRUNK
+from architectures import ARCHITECTURES, HEAD, TRUNK, architecture_of
 
 from segmentation import SegmentationError
 from segmentation import frozen_graph as reader
@@ -74,13 +74,15 @@ def shift_graph(source, target, shift=MASK_SHIFT):
                 temporary.write_bytes(beside.read_bytes())
 
 
-def fixed_consts(num_classes):
+def fixed_consts(num_classes, architecture="inception_v2"):
     """The constants that no training changes, which cv2.dnn looks for all the same."""
     axes = {f"{scope}/{block}/concat/axis": np.int32(3) for scope, table in SCOPES for block in table}
+    axes = axes if architecture == "inception_v2" else {}
+    mask_cells = ARCHITECTURES[architecture].mask_cells
     return {
         **axes,
         "Preprocessor/mul/x": np.float32(2 / 255), "Preprocessor/sub/y": np.float32(1),
-        "CropAndResize/crop_size": np.int32([14, 14]), "CropAndResize_1/crop_size": np.int32([14, 14]),
+        "CropAndResize/crop_size": np.int32([14, 14]), "CropAndResize_1/crop_size": np.int32([mask_cells] * 2),
         "SecondStageBoxPredictor/AvgPool/reduction_indices": np.int32([1, 2]),
         "SecondStageBoxPredictor/Reshape_1/shape": np.int32([-1, 1, num_classes + 1]),
         "SecondStageBoxPredictor_1/ResizeBilinear/size": np.int32([15, 15]),
@@ -95,7 +97,7 @@ def write_consts(path, consts, half=False):
 
     Raises SegmentationError where the file cannot be written.
     """
-    consts = {**consts, **fixed_consts(len(consts[CLASS_BIASES]) - 1)}
+    consts = {**consts, **fixed_consts(len(consts[CLASS_BIASES]) - 1, architecture_of(consts))}
     with complete_file(path) as temporary, open(temporary, "wb") as file:
         for name, array in consts.items():
             array = np.asarray(array)

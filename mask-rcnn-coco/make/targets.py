@@ -14,7 +14,7 @@ Where the constants come from:
 from typing import NamedTuple
 
 import torch
-from text_graph import ANCHOR_STRIDE, BOX_VARIANCE, anchor_sizes
+from architectures import ANCHOR_STRIDE, BOX_VARIANCE, anchor_sizes
 
 # [M] An anchor is an object's if their IoU is at least this; [P], [C]: 0.7. Small pictures have few anchors,
 # and at 0.7 most objects have none but the best one that every object gets.
@@ -36,13 +36,13 @@ MASK_CELLS = 15  # [C] mask_height, mask_width
 
 # ---- Boxes -----------------------------------------------------------------------------------------------
 
-def anchor_boxes(features_hw, image_hw, device="cpu"):
+def anchor_boxes(features_hw, image_hw, device="cpu", architecture="inception_v2"):
     """(A, 4) boxes, A = h * w * 12 with the anchor fastest: as OpenCV's PriorBox, from the same table.
 
     features_hw: height and width of the trunk's output; image_hw: of the picture in pixels. Centres are
     (16x, 16y) without an offset of half a cell. Clipped to the picture before they are matched or coded.
     """
-    sizes = torch.tensor(anchor_sizes(), device=device).T                              # (12, 2) width, height
+    sizes = torch.tensor(anchor_sizes(architecture), device=device).T                 # (12, 2) width, height
     y, x = (torch.arange(n, device=device) * ANCHOR_STRIDE for n in features_hw)
     centres = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[:, :, None]         # (h, w, 1, 2)
     corners = torch.cat([centres - sizes / 2, centres + sizes / 2], -1)                # (h, w, 12, 4)
@@ -104,8 +104,12 @@ class AnchorTargets(NamedTuple):
     deltas: torch.Tensor
 
 
-def anchor_targets(anchors, objects, valid, generator=None):
-    """AnchorTargets of anchors (A, 4) for the objects' boxes (B, M, 4), valid (B, M) bool."""
+def anchor_targets(anchors, objects, valid, generator=None, everywhere=None):
+    """AnchorTargets of anchors (A, 4) for the objects' boxes (B, M, 4), valid (B, M) bool.
+
+    everywhere: (B,) bool, without it True: False where few classes were looked for in a picture; there only anchors
+    that touch an object can be background, since others may show one that is not marked
+    """
     overlap = iou(anchors, objects).masked_fill(~valid[:, None], 0)                    # (B, A, M)
     best, match = overlap.max(2)                                                       # (B, A)
     # [P], [C] Every object gets the anchors that cover it best, however little that is.
@@ -115,6 +119,8 @@ def anchor_targets(anchors, objects, valid, generator=None):
     match = torch.where(forced, forced_match, match)
     positive = positive & (rank(positive, generator) < ANCHORS_POSITIVE)
     negative = ~forced & (best < ANCHOR_NEGATIVE)
+    if everywhere is not None:
+        negative &= everywhere[:, None] | (best > 0)
     left = ANCHORS_SAMPLED - positive.sum(1, keepdim=True)                             # (B, 1)
     negative = negative & (rank(negative, generator) < left)
     matched = objects.gather(1, match[..., None].expand(-1, -1, 4))                    # (B, A, 4)

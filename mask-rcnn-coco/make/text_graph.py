@@ -1,13 +1,13 @@
-"""Writes OpenCV's text graph of Mask R-CNN Inception v2 from a table of the network's architecture.
+"""Writes OpenCV's text graph of Mask R-CNN from a table of the network's architecture (architectures.py).
 
-    python mask-rcnn-coco/make/text_graph.py            # the .pbtxt of the model folder
+    python mask-rcnn-coco/make/text_graph.py            # the .pbtxt of the model folder, of Inception v2
     python mask-rcnn-coco/make/text_graph.py --out -    # the same, printed
 
 cv2.dnn.readNetFromTensorflow takes two files. The weights (.pb) are numbers under names; the text graph
 (.pbtxt) says what to compute from them: nodes with a name, an operation, inputs and attributes. An input
 that is no node's name is looked up among the weights, so the names are TensorFlow's, not ours to choose.
 
-What an image passes through, with the shape of what comes out (TensorFlow's order, channels last):
+What an image passes through, with the shape of what comes out (TensorFlow's order, channels last), in Inception v2:
 
     image        RGB 0..255, any size                                 (H, W, 3)
     trunk        Inception v2 up to Mixed_4e                          (H / 16, W / 16, 576)
@@ -18,75 +18,38 @@ What an image passes through, with the shape of what comes out (TensorFlow's ord
     RoIs         the trunk's features under each detection            (100, 7, 7, 576)
     mask head    Mixed_5a to 5c again, then a mask for each class     (100, 90, 15, 15)
 
-The architecture comes first, then a function for each of these parts, then the text format.
+In MobileNet v2 the trunk ends with expanded_conv_12 (96 channels) and the heads are expanded_conv_13 to 16 (320).
+A function for each of these parts comes first, then one for each kind of layer.
 """
 
 import argparse
-import math
 import os
-import re
-import struct
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from architectures import (
+    ANCHOR_STRIDE,
+    ARCHITECTURES,
+    BOX_VARIANCE,
+    DETECTIONS,
+    HEAD,
+    MOBILE_HEAD_BLOCKS,
+    MOBILE_TRUNK_BLOCKS,
+    POOLS,
+    PROPOSALS,
+    STEM,
+    TRUNK,
+    anchor_sizes,
+    parse_layers,
+)
+from text_format import attribute_value, dims, tensor, text_lines
+
 OUT = Path(__file__).resolve().parent.parent / "mask_rcnn_inception_v2_coco_2018_01_28.pbtxt"
-
-# ---- The architecture ------------------------------------------------------------------------------------
-# "3x3/2" is a convolution of 3x3 with stride 2, batch normalisation and ReLU after it; "sep" marks one that
-# is split into a depthwise and a pointwise half; "max" and "avg" are pools. Layers of a string follow each
-# other. The strings of a block are its branches: side by side on one input, their outputs concatenated.
-# This is Inception v2 (Ioffe & Szegedy 2015) as TF-slim has it; the weights file alone counts the channels.
-
-STEM = "sep7x7/2 max3x3/2 1x1 3x3 max3x3/2"                                     # 192 channels, 1/8 size
-
-TRUNK = {
-    "Mixed_3b": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 256
-    "Mixed_3c": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 320
-    "Mixed_4a": ("1x1 3x3/2", "1x1 3x3 3x3/2", "max3x3/2"),                     # 576, 1/16 size
-    "Mixed_4b": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
-    "Mixed_4c": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
-    "Mixed_4d": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
-    "Mixed_4e": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
-}
-
-# The rest of Inception v2 runs on RoIs, not on the image: first in the box head, then in the mask head.
-HEAD = {
-    "Mixed_5a": ("1x1 3x3/2", "1x1 3x3 3x3/2", "max3x3/2"),                     # 1024, 4x4 of the RoI's 7x7
-    "Mixed_5b": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 1024
-    "Mixed_5c": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "max3x3 1x1"),    # 1024
-}
-
-# Anchors: at each place of the trunk's output one box of every scale and aspect ratio (width / height).
-ANCHOR_STRIDE = 16.0                      # pixels from one place to the next: the stride of the trunk
-ANCHOR_BASE = 256.0                       # pixels: the side of the square anchor of scale 1
-ANCHOR_SCALES = (0.25, 0.5, 1.0, 2.0)
-ANCHOR_ASPECT_RATIOS = (0.5, 1.0, 2.0)
-
-# A predicted box is four deltas to an anchor or a proposal: x and y of the centre, width, height. Training
-# scaled them by 10, 10, 5 and 5; these undo it.
-BOX_VARIANCE = [0.1, 0.1, 0.2, 0.2]
-
-# Which boxes stay. DETECTIONS lacks the number of classes: see `detections`.
-PROPOSALS = {
-    "num_classes": 2, "background_label_id": 0,    # 0 is background, 1 an object of whatever class
-    "share_location": True,                        # one box, not one for each class
-    "top_k": 6000,                                 # the best that non-maximum suppression looks at
-    "nms_threshold": 0.7,
-    "keep_top_k": 100,                             # the best of what it leaves
-}
-DETECTIONS = {
-    "share_location": False,                       # a box for each class
-    "confidence_threshold": 0.3,                   # OpenCV's choice: a lower score never reaches the caller
-    "nms_threshold": 0.6,                          # within a class
-    "keep_top_k": 100,                             # over all classes
-    "group_by_classes": False,                     # best first, not class by class
-}
-
 
 # ---- The network -----------------------------------------------------------------------------------------
 
-def build(num_classes: int = 90) -> str:
+def build(num_classes: int = 90, architecture: str = "inception_v2") -> str:
     """The text graph, for a network trained on `num_classes` classes (default: COCO's 90).
 
     Two numbers depend on it, both of node `detection_out_final`: num_classes, and background_label_id,
@@ -98,11 +61,13 @@ def build(num_classes: int = 90) -> str:
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
     graph = Graph()
-    features = trunk(graph)
-    proposed = proposals(graph, features)
-    deltas, scores = box_head(graph, rois(graph, "CropAndResize", "MaxPool2D", features, proposed))
+    features = trunk(graph, architecture)
+    proposed = proposals(graph, features, architecture)
+    x = head(graph, "", rois(graph, "CropAndResize", "MaxPool2D", features, proposed), architecture)
+    deltas, scores = box_predictor(graph, x)
     detected = detections(graph, deltas, scores, proposed, num_classes)
-    mask_head(graph, rois(graph, "CropAndResize_1", "MaxPool2D_1", features, detected))
+    x = head(graph, "_1", rois(graph, "CropAndResize_1", "MaxPool2D_1", features, detected), architecture)
+    mask_predictor(graph, x)
     return graph.text()
 
 
@@ -142,21 +107,36 @@ class Scope(NamedTuple):
         return Scope(f"{self.nodes}/{name}", f"{self.weights}/{name}")
 
 
-def trunk(graph):
-    """Features of the image, (H / 16, W / 16, 576)."""
+def trunk(graph, architecture):
+    """Features of the image, (H / 16, W / 16, 576); MobileNet's have 96 channels."""
     image = graph.add("Placeholder", "image_tensor", dtype=[("type", "DT_UINT8")],
                       shape=[("shape", dims([-1, -1, -1, 3]))])
     # 0..255 to -1..1; 2 / 255 and 1 are constants of the weights file.
     x = graph.add("Mul", "Preprocessor/mul", image, "Preprocessor/mul/x")
     x = graph.add("Sub", "Preprocessor/sub", x, "Preprocessor/sub/y")
     # The trunk's nodes carry InceptionV2 twice, its weights once: the TensorFlow graph is named that way.
-    scope = Scope("FirstStageFeatureExtractor/InceptionV2/InceptionV2",
-                  "FirstStageFeatureExtractor/InceptionV2")
+    weights = f"FirstStageFeatureExtractor/{ARCHITECTURES[architecture].scope}"
+    scope = Scope(f"{weights}/{ARCHITECTURES[architecture].scope}", weights)
+    if architecture == "mobilenet_v2":
+        x = clipped_convolution(graph, scope / "Conv", x, stride=2)
+        return residuals(graph, scope, x, MOBILE_TRUNK_BLOCKS)
     x = chain(graph, scope, x, STEM)
     return blocks(graph, scope, x, TRUNK)
 
 
-def proposals(graph, features):
+def head(graph, again, x, architecture):
+    """The rest of the trunk on RoIs, (100, 4, 4, 1024); `again` is "_1" the second time.
+
+    MobileNet's features for masks are (100, 7, 7, 320), as its RoIs for these are (100, 14, 14, 96).
+    """
+    scope = ARCHITECTURES[architecture].scope
+    scope = Scope(f"SecondStageFeatureExtractor{again}/{scope}", f"SecondStageFeatureExtractor/{scope}")
+    if architecture == "mobilenet_v2":
+        return residuals(graph, scope, x, MOBILE_HEAD_BLOCKS)
+    return blocks(graph, scope, x, HEAD)
+
+
+def proposals(graph, features, architecture):
     """The 100 boxes most likely to hold an object, of whatever class: rows of detection_output."""
     scope = Scope("FirstStageBoxPredictor", "FirstStageBoxPredictor")
     x = predictor(graph, "Conv2D", Scope("Conv", "Conv"), features)                       # 3x3, 512 channels
@@ -169,30 +149,19 @@ def proposals(graph, features):
     scores = graph.add("Softmax", f"{scope.nodes}/ClassPredictor/softmax", scores, axis=-1)
     scores = graph.add("Flatten", f"{scores}/flatten", scores)
     flat_deltas = graph.add("Flatten", f"{scope.nodes}/BoxEncodingPredictor/flatten", deltas)
-    anchors = anchor_boxes(graph, deltas, "image_tensor")
+    anchors = anchor_boxes(graph, deltas, "image_tensor", architecture)
     return detection_output(graph, "detection_out", flat_deltas, scores, anchors, **PROPOSALS)
 
 
-def anchor_boxes(graph, places, image):
+def anchor_boxes(graph, places, image, architecture):
     """All anchors and their variances, (2, H / 16 * W / 16 * 12 * 4). Of its inputs only the sizes count.
 
     An anchor's centre is the top left corner of its place, as in training: offset 0, where OpenCV's
     default, 0.5, is the middle. clip cuts anchors off at the border of the image.
     """
-    widths, heights = anchor_sizes()
+    widths, heights = anchor_sizes(architecture)
     return graph.add("PriorBox", "proposals", places, image, width=tensor(widths), height=tensor(heights),
                      step=ANCHOR_STRIDE, offset=0.0, variance=tensor(BOX_VARIANCE), flip=False, clip=True)
-
-
-def anchor_sizes():
-    """The widths and the heights of the anchors in pixels: all scales of a ratio, then the next ratio.
-
-    The order is that of the predictors' channels. The first has scale 0.25, so 64 pixels, and ratio 0.5:
-    64 * sqrt(0.5) = 45.25 wide, 64 / sqrt(0.5) = 90.51 high.
-    """
-    sizes = [(ANCHOR_BASE * scale, math.sqrt(ratio))
-             for ratio in ANCHOR_ASPECT_RATIOS for scale in ANCHOR_SCALES]
-    return [side * root for side, root in sizes], [side / root for side, root in sizes]
 
 
 def rois(graph, crop, pooled, features, boxes):
@@ -203,12 +172,10 @@ def rois(graph, crop, pooled, features, boxes):
     return pool(graph, "MaxPool", f"{pooled}/MaxPool", x, kernel=2, stride=2, padding="VALID")
 
 
-def box_head(graph, x):
+def box_predictor(graph, x):
     """For each RoI the deltas of each class, (1, 100 * 90, 4), and the classes' scores, (1, 100 * 90)."""
-    extractor = Scope("SecondStageFeatureExtractor/InceptionV2", "SecondStageFeatureExtractor/InceptionV2")
     scope = Scope("SecondStageBoxPredictor", "SecondStageBoxPredictor")
     name = scope.nodes
-    x = blocks(graph, extractor, x, HEAD)                                                 # (100, 4, 4, 1024)
     x = graph.add("Mean", f"{name}/AvgPool", x, f"{name}/AvgPool/reduction_indices", keep_dims=True)
     x = graph.add("Flatten", f"{name}/Flatten/flatten/Reshape", x)                        # (100, 1024)
     # (100, 90 * 4)
@@ -242,12 +209,10 @@ def detections(graph, deltas, scores, proposed, num_classes):
                             **DETECTIONS)
 
 
-def mask_head(graph, x):
+def mask_predictor(graph, x):
     """For each RoI a mask for each class, (100, 90, 15, 15): probabilities."""
-    extractor = Scope("SecondStageFeatureExtractor_1/InceptionV2", "SecondStageFeatureExtractor/InceptionV2")
     scope = Scope("SecondStageBoxPredictor_1", "SecondStageBoxPredictor")
     name = scope.nodes
-    x = blocks(graph, extractor, x, HEAD)                                                 # (100, 4, 4, 1024)
     x = graph.add("ResizeBilinear", f"{name}/ResizeBilinear", x, f"{name}/ResizeBilinear/size",
                   align_corners=True)                                                     # 15x15
     x = predictor(graph, "Conv2D", scope / "Conv", x)                                     # 3x3, 256 channels
@@ -260,7 +225,26 @@ def mask_head(graph, x):
 
 # ---- Layers: each adds its nodes to the graph and gives back the name of its output ----------------------
 
-POOLS = {"max": "MaxPool", "avg": "AvgPool"}
+def residuals(graph, scope, x, table):
+    """The output of inverted residual blocks one after another."""
+    for block in table:
+        inside = scope / block.name
+        y = clipped_convolution(graph, inside / "expand", x) if block.expands else x
+        y = clipped_convolution(graph, inside / "depthwise", y, block.stride, depthwise=True)
+        y = predictor(graph, "Conv2D", inside / "project", y)
+        x = graph.add("Add", f"{inside.nodes}/add", y, x) if block.adds else y
+    return x
+
+
+def clipped_convolution(graph, scope, x, stride=1, depthwise=False):
+    """A convolution with a bias, or one of each channel on its own, cut off at 0 and 6."""
+    if depthwise:
+        x = convolution(graph, f"{scope.nodes}/depthwise", x, f"{scope.weights}/depthwise_weights",
+                        op="DepthwiseConv2dNative", stride=stride)
+        x = biased(graph, scope, x)
+    else:
+        x = predictor(graph, "Conv2D", scope, x, stride=stride)
+    return graph.add("Relu6", f"{scope.nodes}/Relu6", x)
 
 
 def blocks(graph, scope, x, table):
@@ -285,25 +269,6 @@ def chain(graph, scope, x, layers):
             x = convolution(graph, f"{layer.nodes}/Conv2D", x, f"{layer.weights}/weights", stride=stride)
             x = normalised(graph, layer, x)
     return x
-
-
-def parse_layers(layers):
-    """The (name, kind, kernel size, stride) of each layer of a string of the tables; kind is its word.
-
-    TF-slim's names count the strides of 2 so far and then, a, b, c, the layers since the last of them:
-
-    >>> [name for name, kind, kernel, stride in parse_layers("1x1 3x3 3x3/2")]
-    ['Conv2d_0a_1x1', 'Conv2d_0b_3x3', 'Conv2d_1a_3x3']
-    """
-    parsed, halvings, since = [], 0, 0
-    for layer in layers.split():
-        kind, kernel, halves = re.fullmatch(r"(sep|max|avg)?(\dx\d)(/2)?", layer).groups()
-        if halves:
-            halvings, since = halvings + 1, 0
-        name = f"{POOLS.get(kind, 'Conv2d')}_{halvings}{'abc'[since]}_{kernel}"
-        parsed.append((name, kind, int(kernel[0]), 2 if halves else 1))
-        since += 1
-    return parsed
 
 
 # data_format: TensorFlow's arrays are (height, width, channels), NHWC; OpenCV computes with the channels
@@ -351,6 +316,10 @@ def predictor(graph, op, scope, x, **attributes):
         x = graph.add(op, name, x, weights, transpose_a=False, transpose_b=False, **attributes)
     else:
         x = convolution(graph, name, x, weights, **attributes)
+    return biased(graph, scope, x)
+
+
+def biased(graph, scope, x):
     return graph.add("BiasAdd", f"{scope.nodes}/BiasAdd", x, f"{scope.weights}/biases", data_format="NHWC")
 
 
@@ -373,65 +342,6 @@ def detection_output(graph, name, deltas, scores, priors, **settings):
     """
     return graph.add("DetectionOutput", name, deltas, scores, priors, code_type="CENTER_SIZE", clip=True,
                      **settings)
-
-
-# ---- Protobuf's text format: a message is a list of (field, value), a value a number, text or message ----
-
-def attribute_value(value):
-    """The fields of TensorFlow's AttrValue for a Python value; a list is such fields already.
-
-    >>> attribute_value((1, 2))
-    [('list', [('i', 1), ('i', 2)])]
-    """
-    if isinstance(value, list):
-        return value
-    if isinstance(value, tuple):
-        return [("list", [("i", number) for number in value])]
-    return [({bool: "b", int: "i", float: "f", str: "s"}[type(value)], value)]
-
-
-def tensor(values):
-    """The fields of a one-dimensional array of floats or of ints."""
-    dtype, field = ("DT_FLOAT", "float_val") if isinstance(values[0], float) else ("DT_INT32", "int_val")
-    shape = dims([len(values)])
-    return [("tensor", [("dtype", dtype), ("tensor_shape", shape), *((field, value) for value in values)])]
-
-
-def dims(sizes):
-    """The fields of a shape, -1 for any size."""
-    return [("dim", [("size", size)]) for size in sizes]
-
-
-def text_lines(message, indent=""):
-    """The lines of a message, each message within it two spaces further in."""
-    for field, value in message:
-        if isinstance(value, list):
-            yield f"{indent}{field} {{"
-            yield from text_lines(value, indent + "  ")
-            yield f"{indent}}}"
-        else:
-            yield f"{indent}{field}: {text_value(value)}"
-
-
-def text_value(value):
-    """A number or a text as protobuf writes it: in quotes, unless it is the name of a type (DT_...)."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return shortest_float32(value)
-    return f'"{value}"' if isinstance(value, str) and not value.startswith("DT_") else str(value)
-
-
-def shortest_float32(number):
-    """The shortest decimal that reads back as the float32 closest to `number`.
-
-    >>> shortest_float32(64 * math.sqrt(0.5))    # 45.25483399593904; as float32 45.254833221435547
-    '45.254833'
-    """
-    packed = struct.pack("f", number)
-    single, = struct.unpack("f", packed)
-    decimals = (float(f"{single:.{digits}g}") for digits in range(1, 10))    # 9 digits do for any float32
-    return repr(next(decimal for decimal in decimals if struct.pack("f", decimal) == packed))
 
 
 # ---- Command line ----------------------------------------------------------------------------------------

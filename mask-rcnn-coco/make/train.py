@@ -12,10 +12,12 @@ minutes and on Ctrl-C; --resume goes on from there. At the end come the AP on pi
 """
 
 import argparse
+import copy
 import math
 import signal
 import sys
 import time
+import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,9 +31,12 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import text_graph
-from dataset import load_coco, make_batch, shuffled_batches
+from architectures import architecture_of
+from classes import classes_known
+from dataset import joined, load_coco, make_batch, repeated, shuffled_batches, without_rare
 from frozen_graph import SHIFT, read_consts, shift_masks, write_consts
 from model import MaskRCNN
+from pretrained import read_pretrained
 
 from segmentation import SegmentationError, network
 from segmentation.files import complete_file
@@ -46,6 +51,9 @@ LEARNING_RATE, FINE_TUNING_RATE = 2e-3, 3e-4
 BETAS, WEIGHT_DECAY = (0.9, 0.99), 1e-3
 WARM_UP, SHORT_WARM_UP = 150, 0.1  # iterations, or part of a short run, in which the rate rises from 0
 CLIP_GRADIENT = 10.0     # gradient_clipping_by_norm of the published configuration
+# Weights that have seen millions of photos need smaller steps than new ones.
+PRETRAINED_RATE = 0.1
+DEFAULT_WIDTHS = {"inception_v2": 0.25, "mobilenet_v2": 0.5}
 # In the last part of training batch normalisation stays as it will be at inference, so that the rest of
 # the weights settle on that.
 FREEZE_NORM = 0.88
@@ -75,38 +83,35 @@ class Training:
 def load_data(args):
     """The Datasets to learn from and to measure on; the second is None where nothing is kept out."""
     coco_names = read_labels(MODEL_FOLDER / LABELS)
-    data = load_coco(args.annotations, args.images, coco_names)
+    data = joined([load_coco(annotations, images, coco_names)
+                   for annotations, images in zip(args.annotations, args.images)])
+    data = without_rare(data, args.fewest) if args.fewest else data
     if args.val_annotations:
-        held_out = load_coco(args.val_annotations, args.val_images or args.images, coco_names)
+        held_out = load_coco(args.val_annotations, args.val_images or args.images[0], coco_names)
         if (held_out.names, held_out.own_classes) != (data.names, data.own_classes):
-            raise SegmentationError(f"{args.val_annotations} must have the categories of {args.annotations}")
-        return data, held_out
+            raise SegmentationError(f"{args.val_annotations} must have the categories of "
+                                    f"{args.annotations[0]}")
+        return more_often(data, args), held_out
     order = np.random.default_rng(args.seed).permutation(len(data))
     count = round(args.holdout * len(data))
     pictures = [data.pictures[i] for i in order]
     train = replace(data, pictures=pictures[count:])
     if not any(picture.objects for picture in train.pictures):
         raise SegmentationError(f"--holdout {args.holdout:g} leaves no picture with an object to learn from")
-    return train, replace(data, pictures=pictures[:count]) if count else None
+    return more_often(train, args), replace(data, pictures=pictures[:count]) if count else None
 
 
-def start(args, num_classes):
-    """A Training at its start: random weights, or those of --init, or those of the checkpoint."""
+def more_often(data, args):
+    """The Dataset with rare classes more often, where that is asked for."""
+    return repeated(data, args.balance, np.random.default_rng(args.seed)) if args.balance else data
+
+
+def start(args, data):
+    """A Training at its start: random weights, or those of --pretrained or --init, or those of the checkpoint."""
     torch.manual_seed(args.seed)
-    consts = read_consts(args.init) if args.init else None
-    if consts and SHIFT in consts:  # a graph of our own, not one of TensorFlow's
-        consts = shift_masks(consts, 0)
-    width = args.width or (width_of(consts, args.init) if consts else 0.25)
-    model = MaskRCNN(num_classes, width)
-    if consts:
-        take_over(model, consts, args.init)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device, memory_format=torch.channels_last)
-    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in model.parameters() if weight.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": WEIGHT_DECAY},
-                                   {"params": vectors, "weight_decay": 0.0}], betas=BETAS, fused=True)
-    training = Training(model, optimizer, device)
+    model = make_model(args, data).to(device, memory_format=torch.channels_last)
+    training = Training(model, make_optimizer(model, PRETRAINED_RATE if args.pretrained else 1.0), device)
     if args.resume:
         load_checkpoint(training, checkpoint_path(args))
     elif checkpoint_path(args).exists():
@@ -115,15 +120,46 @@ def start(args, num_classes):
     return training
 
 
+def make_model(args, data):
+    """The network to train, with the weights that it starts from."""
+    consts = read_consts(args.init) if args.init else None
+    if consts and SHIFT in consts:  # a graph of our own, not one of TensorFlow's
+        consts = shift_masks(consts, 0)
+    architecture = architecture_of(consts) if consts else "mobilenet_v2" if args.pretrained else "inception_v2"
+    width = args.width or (width_of(consts, args.init) if consts else DEFAULT_WIDTHS[architecture])
+    model = MaskRCNN(len(data.names), width, architecture)
+    model.known[:] = torch.from_numpy(data.known)
+    if consts:
+        take_over(model, consts, args.init)
+        if len(classes_known(consts)) == len(data.names):
+            model.known |= torch.from_numpy(classes_known(consts))
+    elif args.pretrained:
+        model.load_consts(read_pretrained(args.pretrained))
+    model.first_layers.requires_grad_(False)
+    return model
+
+
+def make_optimizer(model, pretrained_rate):
+    """AdamW: no decay of biases and normalisation, and pretrained layers at a part of the rate."""
+    trunk = {id(weight) for layers in (model.trunk_layers, model.head) for weight in layers.parameters()}
+    groups = {}
+    for weight in model.parameters():
+        if weight.requires_grad:
+            groups.setdefault((weight.ndim > 1, id(weight) in trunk), []).append(weight)
+    return torch.optim.AdamW([{"params": weights, "weight_decay": WEIGHT_DECAY if matrix else 0.0,
+                               "part": pretrained_rate if in_trunk else 1.0}
+                              for (matrix, in_trunk), weights in groups.items()], betas=BETAS, fused=True)
+
+
 def width_of(consts, path):
     """A --width that gives the layers of a frozen graph: the smallest one.
 
     A layer of c channels has int(c * width) of them, or 8, so width is at least n / c for every n above 8.
     """
     with torch.device("meta"):  # shapes without numbers
-        full = MaskRCNN(1, 1.0).tensors()
+        full = MaskRCNN(1, 1.0, architecture_of(consts)).tensors()
     channels = {name: len(tensor) for name, (tensor, _) in full.items()
-                if name.endswith(("/gamma", "Conv/biases"))}
+                if name.endswith("/gamma") or name in ("Conv/biases", "SecondStageBoxPredictor/Conv/biases")}
     if not channels.keys() <= consts.keys():
         raise SegmentationError(f"{path} is not the weights of this network: name another file with --init")
     widths = [len(consts[name]) / count for name, count in channels.items() if len(consts[name]) > 8]
@@ -151,7 +187,8 @@ def train(training, data, args):
     total = round(args.minutes * 60) if args.minutes else args.iterations
     bar = tqdm(total=total, initial=round(training.seconds) if args.minutes else training.done,
                unit="s" if args.minutes else "it", desc="training")
-    batches = load_batches(data, resizer, args, training.done)
+    source = load_batches(data, resizer, args, 0 if args.views else training.done)
+    batches = seen_again(source, training, data, args) if args.views else source
     on_kill = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends like Ctrl-C
     try:
         for batch in batches:
@@ -173,6 +210,7 @@ def train(training, data, args):
     finally:
         signal.signal(signal.SIGTERM, on_kill)
         batches.close()
+        source.close()
         bar.close()
     model.eval()
 
@@ -185,7 +223,7 @@ def iterate(training, batch, args):
     rate = args.learning_rate or (FINE_TUNING_RATE if args.init else LEARNING_RATE)
     rise = min(1, max((training.done + 1) / WARM_UP, part / SHORT_WARM_UP))
     for group in optimizer.param_groups:
-        group["lr"] = rate * rise * (1 + math.cos(math.pi * part)) / 2
+        group["lr"] = rate * group["part"] * rise * (1 + math.cos(math.pi * part)) / 2
     # A seed of its own for each iteration, so that a resumed run draws what an uninterrupted one would.
     chance = torch.Generator(training.device).manual_seed(args.seed * 1_000_003 + training.done)
     with torch.autocast(training.device.type, torch.bfloat16, enabled=has_bfloat16(training.device)):
@@ -218,18 +256,60 @@ def load_batches(data, resizer, args, position):
         try:
             for number, pictures in numbered_batches(data, args, position):
                 rng = np.random.default_rng([args.seed, 1, number])
-                pending.append(pool.submit(make_batch, data, pictures, resizer, rng))
+                pending.append(pool.submit(make_batch, data, pictures, resizer, rng, args.scale or (1, 1)))
                 if len(pending) <= 2 * workers:
                     continue
                 batch = pending.popleft().result()
                 unread = 0 if batch else unread + 1
                 if unread > len(data):
-                    raise SegmentationError(f"none of the pictures in {args.images} can be read")
+                    raise SegmentationError(f"none of the pictures in {', '.join(args.images)} can be read")
                 if batch:
                     yield batch
         finally:
             for future in pending:
                 future.cancel()
+
+
+def seen_again(batches, training, data, args):
+    """The first `args.views` epochs of batches after the network's first layers, then these again and again.
+
+    These layers do not change, and take most of the time of a batch. A run that is resumed makes them again.
+    """
+    kept, first_layers = [], frozen_features(training.model, training.device)
+    for _ in range(args.views * -(-len(data) // args.batch)):
+        batch = next(batches)
+        kept.append(batch._replace(images=first_layers(batch.images)))
+        if len(kept) > training.done:
+            yield kept[-1]
+    batches.close()
+    while True:
+        rng = np.random.default_rng([args.seed, 2, training.done])
+        for index in rng.permutation(len(kept)):
+            yield kept[index]
+
+
+def frozen_features(model, device):
+    """A function from RGB images (B, 3, H, W) uint8 to what the model's first layers make of them, float16.
+
+    Where OpenVINO is installed it computes them: on a CPU in a fifth of PyTorch's time.
+    """
+    def in_torch(images):
+        with torch.no_grad():
+            return model.before_trunk(images.to(device)).half().cpu()
+
+    try:
+        import openvino
+    except ImportError:
+        return in_torch
+    if device.type != "cpu":
+        return in_torch
+    # Traced at a size whose sides are 16k + 1, where SAME padding is the same on all sides, as all sizes here are.
+    module = copy.deepcopy(model.first_layers).eval().to(memory_format=torch.contiguous_format)
+    with torch.no_grad(), warnings.catch_warnings(action="ignore"):
+        traced = openvino.convert_model(module, example_input=torch.zeros(1, 3, 65, 65))
+    compiled = openvino.compile_model(traced, "CPU")
+    return lambda images: torch.from_numpy(
+        compiled((images.float() * (2 / 255) - 1).contiguous().numpy())[0].astype(np.float16))
 
 
 def numbered_batches(data, args, position):
@@ -282,7 +362,8 @@ def export(model, data, args):
     texts = {".config": Resizer(args.short_side, args.long_side).config()}
     if data.own_classes:
         texts[".txt"] = "".join(f"{name}\n" for name in data.names)
-        texts[".pbtxt"] = text_graph.build(len(data.names))
+    if data.own_classes or model.architecture != "inception_v2":
+        texts[".pbtxt"] = text_graph.build(len(data.names), model.architecture)
     for suffix, text in texts.items():
         with complete_file(args.out.with_suffix(suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -301,7 +382,7 @@ def measure(data, args):
 def work(args):
     """Load, train, write, measure; the exit code."""
     data, held_out = load_data(args)
-    training = start(args, len(data.names))
+    training = start(args, data)
     parameters = sum(weight.numel() for weight in training.model.parameters())
     info(f"{len(data)} pictures, {sum(len(picture.objects) for picture in data.pictures)} objects, "
          f"{len(data.names)} classes; {parameters:,} parameters on {training.device.type}")
@@ -332,8 +413,15 @@ def graph_path(text):
 def make_parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     group = parser.add_argument_group("data")
-    group.add_argument("--images", metavar="DIR", required=True, help="folder of the pictures to learn from")
-    group.add_argument("--annotations", metavar="FILE", required=True, help="their objects, COCO's JSON")
+    group.add_argument("--images", metavar="DIR", nargs="+", required=True,
+                       help="folder of the pictures to learn from, or several")
+    group.add_argument("--annotations", metavar="FILE", nargs="+", required=True,
+                       help="their objects, COCO's JSON, one for each folder")
+    group.add_argument("--fewest", type=number_in(1, 10**9, int), metavar="N",
+                       help="leave out classes with fewer objects (default: none)")
+    group.add_argument("--balance", type=number_in(0, 1), metavar="P",
+                       help="show pictures of rare classes more often, those on less than this part of the pictures "
+                            "(default: each picture once)")
     group.add_argument("--val-images", metavar="DIR", help="folder of the pictures to measure on")
     group.add_argument("--val-annotations", metavar="FILE", help="their objects")
     group.add_argument("--holdout", type=number_in(0, 0.9), default=0.1, metavar="P",
@@ -343,13 +431,19 @@ def make_parser():
     group.add_argument("--out", type=graph_path, metavar="FILE", required=True,
                        help="the frozen graph to write")
     group.add_argument("--half", action="store_true", help="store matrices as float16: half the size")
-    group.add_argument("--init", metavar="FILE", help="fine-tune this frozen graph instead of random weights")
+    start = group.add_mutually_exclusive_group()
+    start.add_argument("--init", metavar="FILE", help="fine-tune this frozen graph instead of random weights")
+    start.add_argument("--pretrained", metavar="FILE",
+                       help="a network on MobileNet v2, its trunk from this .npz: see README")
     group.add_argument("--width", type=number_in(0.02, 2), metavar="W",
-                       help="scales the channels (default: that of --init, or 0.25; the official network: 1)")
+                       help="scales the channels (default: that of --init, or 0.25, with --pretrained 0.5, "
+                            "which goes for the predictors alone; the official network: 1)")
     group.add_argument("--short-side", type=side, default=353, metavar="N",
                        help="pictures are resized to N pixels on this side, 16k + 1 (default: %(default)s)")
     group.add_argument("--long-side", type=side, default=609, metavar="N",
                        help="or that side N, whichever comes first (default: %(default)s)")
+    group.add_argument("--scale", type=number_in(0.25, 4), nargs=2, metavar=("LOW", "HIGH"),
+                       help="in training at so many times that size (default: 1 1)")
     group = parser.add_argument_group("training")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--iterations", type=number_in(1, 10**9, int), default=4000, metavar="N",
@@ -361,6 +455,9 @@ def make_parser():
                        help=f"highest value (default: {LEARNING_RATE:g}, with --init {FINE_TUNING_RATE:g})")
     group.add_argument("--seed", type=number_in(0, 2**31, int), default=0, metavar="N",
                        help="draws another order and other weights to start from (default: %(default)s)")
+    group.add_argument("--views", type=number_in(1, 10**6, int), metavar="N",
+                       help="of a pretrained network: keep what its first layers make of N epochs of pictures in "
+                            "memory, 0.1 MB a picture, and train on these (default: new pictures in every epoch)")
     group.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
     return parser
 
@@ -370,6 +467,8 @@ def main(argv=None) -> int:
     args = parser.parse_args(argv)
     if args.short_side > args.long_side:
         parser.error("--short-side must not be above --long-side")
+    if len(args.images) != len(args.annotations):
+        parser.error("--images and --annotations must be as many")
     if args.val_images and not args.val_annotations:
         parser.error("--val-images needs --val-annotations")
     return run(work, args)

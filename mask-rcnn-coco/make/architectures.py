@@ -1,0 +1,170 @@
+"""The networks that can be built: tables of their layers, their anchors, and which boxes they keep.
+
+Two trunks, each with the same two stages after it. Inception v2 is the official network's. MobileNet v2 is the demo
+graph's: weights of it that have seen millions of photos are free to use, and small.
+"""
+
+import re
+from typing import NamedTuple
+
+# ---- Inception v2 ----------------------------------------------------------------------------------------
+# "3x3/2" is a convolution of 3x3 with stride 2, batch normalisation and ReLU after it; "sep" marks one that
+# is split into a depthwise and a pointwise half; "max" and "avg" are pools. Layers of a string follow each
+# other. The strings of a block are its branches: side by side on one input, their outputs concatenated.
+# This is Inception v2 (Ioffe & Szegedy 2015) as TF-slim has it; the weights file alone counts the channels.
+
+STEM = "sep7x7/2 max3x3/2 1x1 3x3 max3x3/2"                                     # 192 channels, 1/8 size
+
+TRUNK = {
+    "Mixed_3b": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 256
+    "Mixed_3c": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 320
+    "Mixed_4a": ("1x1 3x3/2", "1x1 3x3 3x3/2", "max3x3/2"),                     # 576, 1/16 size
+    "Mixed_4b": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
+    "Mixed_4c": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
+    "Mixed_4d": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
+    "Mixed_4e": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 576
+}
+
+# The rest of Inception v2 runs on RoIs, not on the image: first in the box head, then in the mask head.
+HEAD = {
+    "Mixed_5a": ("1x1 3x3/2", "1x1 3x3 3x3/2", "max3x3/2"),                     # 1024, 4x4 of the RoI's 7x7
+    "Mixed_5b": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "avg3x3 1x1"),    # 1024
+    "Mixed_5c": ("1x1",       "1x1 3x3",       "1x1 3x3 3x3", "max3x3 1x1"),    # 1024
+}
+
+# ---- MobileNet v2 ----------------------------------------------------------------------------------------
+# After a convolution of 3x3 with stride 2 to 32 channels, blocks as in table 2 of Sandler et al. 2018: so many times
+# wider inside, channels that come out, how many of them, stride of the first. Batch normalisation is folded into the
+# convolutions, which have biases instead.
+
+MOBILE_STEM = 32
+MOBILE_TRUNK = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1))     # 1/16 size
+MOBILE_HEAD = ((6, 160, 3, 2), (6, 320, 1, 1))                                                 # on RoIs
+
+
+class Residual(NamedTuple):
+    """An inverted residual block: 1x1 to `hidden` channels, 3x3 of each channel on its own, 1x1 to `outputs`.
+
+    name: TF-slim's; expands: False where the first 1x1 is left out; adds: the block's input is added to its output
+    """
+
+    name: str
+    inputs: int
+    hidden: int
+    outputs: int
+    stride: int
+    expands: bool
+    adds: bool
+
+
+def residual_blocks(table, inputs, first):
+    """The Residuals of a table, numbered from `first`, on so many input channels.
+
+    >>> [(block.name, block.hidden, block.adds) for block in residual_blocks(((6, 24, 2, 2),), 16, 1)]
+    [('expanded_conv_1', 96, False), ('expanded_conv_2', 144, True)]
+    """
+    blocks = []
+    for factor, outputs, count, stride in table:
+        for index in range(count):
+            number = first + len(blocks)
+            step = stride if index == 0 else 1
+            blocks.append(Residual(f"expanded_conv_{number}" if number else "expanded_conv", inputs, inputs * factor,
+                                   outputs, step, factor > 1, step == 1 and inputs == outputs))
+            inputs = outputs
+    return blocks
+
+
+MOBILE_TRUNK_BLOCKS = residual_blocks(MOBILE_TRUNK, MOBILE_STEM, 0)
+MOBILE_HEAD_BLOCKS = residual_blocks(MOBILE_HEAD, MOBILE_TRUNK_BLOCKS[-1].outputs, len(MOBILE_TRUNK_BLOCKS))
+
+
+# ---- What differs between the two, besides their layers ----------------------------------------------------
+
+class Architecture(NamedTuple):
+    """What belongs to a trunk.
+
+    scope:        TF-slim's name of it, which stands in the names of its layers
+    anchor_scales: sides of the square anchors, in parts of ANCHOR_BASE
+    mask_cells:   a RoI's features are sampled at so many places a side for its mask, then pooled 2x2; for its class
+                  and box at 14
+    shared:       one box and one mask of a RoI serve all classes, so that classes with few pictures gain from the
+                  others; the frozen graph holds copies of their weights for each class that is known
+    """
+
+    scope: str
+    anchor_scales: tuple
+    mask_cells: int
+    shared: bool
+
+
+ARCHITECTURES = {
+    "inception_v2": Architecture("InceptionV2", (0.25, 0.5, 1.0, 2.0), 14, False),
+    "mobilenet_v2": Architecture("MobilenetV2", (0.125, 0.25, 0.5, 1.0, 2.0), 28, True),
+}
+
+
+def architecture_of(names):
+    """The name of the architecture that a frozen graph's constants belong to, by their names."""
+    return next((name for name, kind in ARCHITECTURES.items()
+                 if any(f"/{kind.scope}/" in const for const in names)), "inception_v2")
+
+
+# ---- Anchors, and which boxes stay -------------------------------------------------------------------------
+
+# At each place of the trunk's output one anchor of every scale and aspect ratio (width / height).
+ANCHOR_STRIDE = 16.0                      # pixels from one place to the next: the stride of the trunk
+ANCHOR_BASE = 256.0                       # pixels: the side of the square anchor of scale 1
+ANCHOR_ASPECT_RATIOS = (0.5, 1.0, 2.0)
+
+# A predicted box is four deltas to an anchor or a proposal: x and y of the centre, width, height. Training
+# scaled them by 10, 10, 5 and 5; these undo it.
+BOX_VARIANCE = [0.1, 0.1, 0.2, 0.2]
+
+# Which boxes stay. DETECTIONS lacks the number of classes: see text_graph.py's `detections`.
+PROPOSALS = {
+    "num_classes": 2, "background_label_id": 0,    # 0 is background, 1 an object of whatever class
+    "share_location": True,                        # one box, not one for each class
+    "top_k": 6000,                                 # the best that non-maximum suppression looks at
+    "nms_threshold": 0.7,
+    "keep_top_k": 100,                             # the best of what it leaves
+}
+DETECTIONS = {
+    "share_location": False,                       # a box for each class
+    "confidence_threshold": 0.3,                   # OpenCV's choice: a lower score never reaches the caller
+    "nms_threshold": 0.6,                          # within a class
+    "keep_top_k": 100,                             # over all classes
+    "group_by_classes": False,                     # best first, not class by class
+}
+
+
+def anchor_sizes(architecture="inception_v2"):
+    """The widths and the heights of the anchors in pixels: all scales of a ratio, then the next ratio.
+
+    The order is that of the predictors' channels. Inception's first has scale 0.25, so 64 pixels, and ratio
+    0.5: 64 * sqrt(0.5) = 45.25 wide, 64 / sqrt(0.5) = 90.51 high.
+    """
+    sizes = [(ANCHOR_BASE * scale, ratio ** 0.5)
+             for ratio in ANCHOR_ASPECT_RATIOS for scale in ARCHITECTURES[architecture].anchor_scales]
+    return [side * root for side, root in sizes], [side / root for side, root in sizes]
+
+
+POOLS = {"max": "MaxPool", "avg": "AvgPool"}
+
+
+def parse_layers(layers):
+    """The (name, kind, kernel size, stride) of each layer of a string of Inception's tables; kind is its word.
+
+    TF-slim's names count the strides of 2 so far and then, a, b, c, the layers since the last of them:
+
+    >>> [name for name, kind, kernel, stride in parse_layers("1x1 3x3 3x3/2")]
+    ['Conv2d_0a_1x1', 'Conv2d_0b_3x3', 'Conv2d_1a_3x3']
+    """
+    parsed, halvings, since = [], 0, 0
+    for layer in layers.split():
+        kind, kernel, halves = re.fullmatch(r"(sep|max|avg)?(\dx\d)(/2)?", layer).groups()
+        if halves:
+            halvings, since = halvings + 1, 0
+        name = f"{POOLS.get(kind, 'Conv2d')}_{halvings}{'abc'[since]}_{kernel}"
+        parsed.append((name, kind, int(kernel[0]), 2 if halves else 1))
+        since += 1
+    return parsed
