@@ -125,4 +125,4 @@ def known_classes(consts, labels):
 def say_demo(files, names):
     """Two lines on stderr: which network this is not and what it knows, and how to get the official weights."""
     warn(f"[WARNING] this is not the COCO network but a small one for a first look, {files.weights.name}, which "
-         f"knows drawings of: {', '.join(names)}\n[WARNING] {files.demo_because}")
+         f"knows: {', '.join(names)}\n[WARNING] {files.demo_because}")

@@ -5,7 +5,8 @@
         colors.txt                                            colours, B,G,R a line
         mask_rcnn_inception_v2_coco_2018_01_28.pbtxt          the text graph
         frozen_inference_graph.pb                             the weights, fetched on the first run
-        demo_inference_graph.pb                               a small graph for where they cannot be fetched
+        demo_inference_graph.pb                               a small graph for where they cannot be fetched,
+        demo_inference_graph.config, .pbtxt                   and what goes with it
 
 The weights are those of TensorFlow's detection model zoo (Apache-2.0), as the official archive holds them.
 
@@ -13,7 +14,7 @@ A graph may carry files of its own beside it, which then count instead: for my_g
 
         my_graph.config     the rule for the size of pictures (the official one's: pipeline.config)
         my_graph.txt        the names of its classes, one a line
-        my_graph.pbtxt      its text graph, needed where it has not 90 classes
+        my_graph.pbtxt      its text graph, needed where it has not 90 classes or another trunk
 """
 
 import sys

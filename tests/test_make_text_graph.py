@@ -4,6 +4,7 @@ OpenCV's own text graph is reference data beside the checkout (../shared/referen
 repository; the test that reads it skips where it is missing.
 """
 
+import doctest
 import importlib.util
 import re
 import struct
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "mask-rcnn-coco" / "make"))
+import architectures
 import text_format
+from architectures import ARCHITECTURES
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "mask_rcnn_inception_v2_coco_2018_01_28.pbtxt"
@@ -82,9 +85,14 @@ def read_graph(text):
     return nodes, others
 
 
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def architecture(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def nodes():
-    return read_graph(make.build())[0]
+def nodes(architecture):
+    return read_graph(make.build(architecture=architecture))[0]
 
 
 def attribute(nodes, name, key):
@@ -108,19 +116,18 @@ def test_equals_opencv_node_for_node():
 
 # ---- The file in the model folder ----
 
-def test_committed_file_is_what_the_generator_builds():
-    assert (ROOT / "mask-rcnn-coco" / NAME).read_bytes() == make.build().encode(), \
-        "run python mask-rcnn-coco/make/text_graph.py"
-
-
-def test_default_output_is_the_committed_file():
-    assert make.OUT == ROOT / "mask-rcnn-coco" / NAME
+@pytest.mark.parametrize(("name", "architecture"), [(NAME, "inception_v2"),
+                                                    ("demo_inference_graph.pbtxt", "mobilenet_v2")])
+def test_committed_files_are_what_the_generator_builds(name, architecture):
+    assert make.OUT[architecture] == ROOT / "mask-rcnn-coco" / name
+    assert make.OUT[architecture].read_bytes() == make.build(architecture=architecture).encode(), \
+        f"run python mask-rcnn-coco/make/text_graph.py --architecture {architecture}"
 
 
 # ---- The number of classes ----
 
-def test_another_number_of_classes_changes_two_numbers_only():
-    before, after = make.build().splitlines(), make.build(num_classes=3).splitlines()
+def test_another_number_of_classes_changes_two_numbers_only(architecture):
+    before, after = (make.build(count, architecture).splitlines() for count in (90, 3))
     assert len(before) == len(after)
     changed = [(old.strip(), after[line].strip()) for line, old in enumerate(before) if old != after[line]]
     assert changed == [("i: 91", "i: 4"), ("i: 90", "i: 3")]
@@ -164,13 +171,22 @@ def test_every_node_is_read_or_is_the_output(nodes):
     assert [node["name"] for node in nodes if node["name"] not in read] == ["detection_masks"]
 
 
-def test_both_heads_read_the_same_weights(nodes):
+def test_both_heads_read_the_same_weights(nodes, architecture):
     def weights(scope):
         return [[source for source in node["inputs"] if source.endswith("weights")]
                 for node in nodes if node["name"].startswith(scope) and node["op"] == "Conv2D"]
     box, mask = weights("SecondStageFeatureExtractor/"), weights("SecondStageFeatureExtractor_1/")
-    assert len(box) == 5 + 7 + 7
+    assert len(box) == {"inception_v2": 5 + 7 + 7, "mobilenet_v2": 4 * 2}[architecture]
     assert box == mask
+
+
+def test_mobilenet_is_the_paper_s_table():
+    """Sandler et al. 2018, table 2; channels, stride and residual of each block."""
+    blocks = architectures.MOBILE_TRUNK_BLOCKS + architectures.MOBILE_HEAD_BLOCKS
+    assert [block.outputs for block in blocks] == [16, *[24] * 2, *[32] * 3, *[64] * 4, *[96] * 3, *[160] * 3, 320]
+    assert [index for index, block in enumerate(blocks) if block.stride == 2] == [1, 3, 6, 13]
+    assert [index for index, block in enumerate(blocks) if not block.adds] == [0, 1, 3, 6, 10, 13, 16]
+    assert [block.hidden // block.inputs for block in blocks] == [1] + [6] * 16
 
 
 def test_layer_names_count_strides_and_layers():
@@ -185,6 +201,11 @@ def test_anchors_by_hand():
     assert widths == pytest.approx([64 / root, 128 / root, 256 / root, 512 / root, 64, 128, 256, 512,
                                     64 * root, 128 * root, 256 * root, 512 * root])
     assert heights == pytest.approx(widths[8:] + widths[4:8] + widths[:4])
+
+
+def test_the_examples_in_docstrings():
+    for module, count in ((architectures, 2), (text_format, 2)):
+        assert doctest.testmod(module) == (0, count)
 
 
 @pytest.mark.parametrize(("number", "text"), [

@@ -87,6 +87,7 @@ class Architecture(NamedTuple):
     anchor_scales: sides of the square anchors, in parts of ANCHOR_BASE
     mask_cells:   a RoI's features are sampled at so many places a side for its mask, then pooled 2x2; for its class
                   and box at 14
+    overlap:      of two boxes of a class the better one alone stays where their IoU is above this
     shared:       one box and one mask of a RoI serve all classes, so that classes with few pictures gain from the
                   others; the frozen graph holds copies of their weights for each class that is known
     """
@@ -94,12 +95,13 @@ class Architecture(NamedTuple):
     scope: str
     anchor_scales: tuple
     mask_cells: int
+    overlap: float
     shared: bool
 
 
 ARCHITECTURES = {
-    "inception_v2": Architecture("InceptionV2", (0.25, 0.5, 1.0, 2.0), 14, False),
-    "mobilenet_v2": Architecture("MobilenetV2", (0.125, 0.25, 0.5, 1.0, 2.0), 28, True),
+    "inception_v2": Architecture("InceptionV2", (0.25, 0.5, 1.0, 2.0), 14, 0.6, False),
+    "mobilenet_v2": Architecture("MobilenetV2", (0.125, 0.25, 0.5, 1.0, 2.0), 28, 0.4, True),
 }
 
 
@@ -120,7 +122,7 @@ ANCHOR_ASPECT_RATIOS = (0.5, 1.0, 2.0)
 # scaled them by 10, 10, 5 and 5; these undo it.
 BOX_VARIANCE = [0.1, 0.1, 0.2, 0.2]
 
-# Which boxes stay. DETECTIONS lacks the number of classes: see text_graph.py's `detections`.
+# Which boxes stay. DETECTIONS lacks the number of classes and `overlap`: see text_graph.py's `detections`.
 PROPOSALS = {
     "num_classes": 2, "background_label_id": 0,    # 0 is background, 1 an object of whatever class
     "share_location": True,                        # one box, not one for each class
@@ -131,7 +133,6 @@ PROPOSALS = {
 DETECTIONS = {
     "share_location": False,                       # a box for each class
     "confidence_threshold": 0.3,                   # OpenCV's choice: a lower score never reaches the caller
-    "nms_threshold": 0.6,                          # within a class
     "keep_top_k": 100,                             # over all classes
     "group_by_classes": False,                     # best first, not class by class
 }

@@ -56,7 +56,7 @@ class MaskRCNN(nn.Module):
         super().__init__()
         self.num_classes, self.width, self.architecture = num_classes, width, architecture
         kind = ARCHITECTURES[architecture]
-        self.mask_cells, self.shared = kind.mask_cells, kind.shared
+        self.mask_cells, self.overlap, self.shared = kind.mask_cells, kind.overlap, kind.shared
         self.register_buffer("known", torch.ones(num_classes, dtype=torch.bool))
 
         def scaled(channels):
@@ -121,7 +121,8 @@ class MaskRCNN(nn.Module):
         anchors = targets.anchor_boxes(features.shape[2:], image.shape[2:], image.device, self.architecture)
         proposals = propose(scores, deltas, anchors, PROPOSALS["top_k"])               # (1, 100, 4)
         class_logits, deltas = self.box_layers(self.head(crop_rois(features, proposals)))
-        rows = detections(class_logits.softmax(1)[:, 1:], targets.decode(deltas, proposals[0, :, None]))
+        rows = detections(class_logits.softmax(1)[:, 1:], targets.decode(deltas, proposals[0, :, None]),
+                          self.overlap)
         masks = self.mask_layers(self.head(crop_rois(features, rows[None, :, 3:], self.mask_cells)))
         return rows[None, None], masks.sigmoid()
 

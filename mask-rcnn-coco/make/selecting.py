@@ -41,12 +41,15 @@ def propose(scores, deltas, anchors, top_k):
     return best[:, 1:-1]
 
 
-def detections(scores, boxes):
-    """Rows (N, 7) of scores (R, classes) and boxes (R, classes, 4): suppression by class, then the best."""
+def detections(scores, boxes, overlap):
+    """Rows (N, 7) of scores (R, classes) and boxes (R, classes, 4): suppression by class, then the best.
+
+    overlap: the IoU above which the better of two boxes alone stays
+    """
     roi, label = (scores > DETECTIONS["confidence_threshold"]).nonzero(as_tuple=True)
     score, order = scores[roi, label].sort(descending=True, stable=True)
     roi, label = roi[order], label[order]
-    kept = suppress(boxes[roi, label][None], DETECTIONS["nms_threshold"], label[None])[0]
+    kept = suppress(boxes[roi, label][None], overlap, label[None])[0]
     roi, label, score = (x[kept][:DETECTIONS["keep_top_k"]] for x in (roi, label, score))
     zero = torch.zeros_like(score)
     return torch.cat([torch.stack([zero, label.float(), score], 1), boxes[roi, label]], 1)

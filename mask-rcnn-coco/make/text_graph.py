@@ -2,6 +2,7 @@
 
     python mask-rcnn-coco/make/text_graph.py            # the .pbtxt of the model folder, of Inception v2
     python mask-rcnn-coco/make/text_graph.py --out -    # the same, printed
+    python mask-rcnn-coco/make/text_graph.py --architecture mobilenet_v2      # the demo graph's .pbtxt
 
 cv2.dnn.readNetFromTensorflow takes two files. The weights (.pb) are numbers under names; the text graph
 (.pbtxt) says what to compute from them: nodes with a name, an operation, inputs and attributes. An input
@@ -45,7 +46,9 @@ from architectures import (
 )
 from text_format import attribute_value, dims, tensor, text_lines
 
-OUT = Path(__file__).resolve().parent.parent / "mask_rcnn_inception_v2_coco_2018_01_28.pbtxt"
+MODEL_FOLDER = Path(__file__).resolve().parent.parent
+OUT = {"inception_v2": MODEL_FOLDER / "mask_rcnn_inception_v2_coco_2018_01_28.pbtxt",
+       "mobilenet_v2": MODEL_FOLDER / "demo_inference_graph.pbtxt"}
 
 # ---- The network -----------------------------------------------------------------------------------------
 
@@ -65,7 +68,7 @@ def build(num_classes: int = 90, architecture: str = "inception_v2") -> str:
     proposed = proposals(graph, features, architecture)
     x = head(graph, "", rois(graph, "CropAndResize", "MaxPool2D", features, proposed), architecture)
     deltas, scores = box_predictor(graph, x)
-    detected = detections(graph, deltas, scores, proposed, num_classes)
+    detected = detections(graph, deltas, scores, proposed, num_classes, ARCHITECTURES[architecture].overlap)
     x = head(graph, "_1", rois(graph, "CropAndResize_1", "MaxPool2D_1", features, detected), architecture)
     mask_predictor(graph, x)
     return graph.text()
@@ -194,7 +197,7 @@ def box_predictor(graph, x):
     return deltas, scores
 
 
-def detections(graph, deltas, scores, proposed, num_classes):
+def detections(graph, deltas, scores, proposed, num_classes, overlap):
     """The best 100 boxes of all classes, each a proposal made finer: rows of detection_output."""
     # Proposals come without variances, unlike anchors, so the deltas are multiplied by them up front;
     # variance_encoded_in_target says so and makes DetectionOutput expect boxes of shape (1, 1, 100 * 4).
@@ -206,7 +209,7 @@ def detections(graph, deltas, scores, proposed, num_classes):
     # No class is background any more; a number beyond all classes tells DetectionOutput so.
     return detection_output(graph, "detection_out_final", deltas, scores, boxes, num_classes=num_classes,
                             background_label_id=num_classes + 1, variance_encoded_in_target=True,
-                            **DETECTIONS)
+                            nms_threshold=overlap, **DETECTIONS)
 
 
 def mask_predictor(graph, x):
@@ -359,18 +362,21 @@ def write(path: Path, text: str):
 def main(argv=None) -> int:
     """The exit code: 0 if the text graph was written, 1 if it could not be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", metavar="FILE", default=str(OUT),
-                        help="the file to write, or - to print (default: %(default)s)")
+    parser.add_argument("--architecture", choices=OUT, default="inception_v2",
+                        help="the network's (default: %(default)s)")
+    parser.add_argument("--out", metavar="FILE",
+                        help="the file to write, or - to print (default: the model folder's of the architecture)")
     args = parser.parse_args(argv)
-    if args.out == "-":
-        sys.stdout.write(build())
+    text, out = build(architecture=args.architecture), args.out or OUT[args.architecture]
+    if out == "-":
+        sys.stdout.write(text)
         return 0
     try:
-        write(Path(args.out), build())
+        write(Path(out), text)
     except OSError as error:
-        print(f"cannot write {args.out}: {error.strerror}. Name another file with --out.", file=sys.stderr)
+        print(f"cannot write {out}: {error.strerror}. Name another file with --out.", file=sys.stderr)
         return 1
-    print(f"[INFO] wrote {args.out}")
+    print(f"[INFO] wrote {out}")
     return 0
 
 

@@ -291,7 +291,8 @@ def seen_again(batches, training, data, args):
 def frozen_features(model, device):
     """A function from RGB images (B, 3, H, W) uint8 to what the model's first layers make of them, float16.
 
-    Where OpenVINO is installed it computes them: on a CPU in a fifth of PyTorch's time.
+    Where OpenVINO is installed it computes them: on a CPU in a fifth of PyTorch's time, in bf16 where that is in the
+    hardware, as the training itself.
     """
     def in_torch(images):
         with torch.no_grad():
@@ -305,7 +306,8 @@ def frozen_features(model, device):
         return in_torch
     # Traced at a size whose sides are 16k + 1, where SAME padding is the same on all sides, as all sizes here are.
     module = copy.deepcopy(model.first_layers).eval().to(memory_format=torch.contiguous_format)
-    with torch.no_grad(), warnings.catch_warnings(action="ignore"):
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Python's numbers in what is traced, which are meant
         traced = openvino.convert_model(module, example_input=torch.zeros(1, 3, 65, 65))
     compiled = openvino.compile_model(traced, "CPU")
     return lambda images: torch.from_numpy(
@@ -329,7 +331,8 @@ def checkpoint_path(args):
 
 def save_checkpoint(training, path):
     """Write all that --resume needs, whole or not at all."""
-    state = {"classes": training.model.num_classes, "width": training.model.width, "done": training.done,
+    state = {"classes": training.model.num_classes, "width": training.model.width,
+             "architecture": training.model.architecture, "done": training.done,
              "seconds": training.seconds, "model": training.model.state_dict(),
              "optimizer": training.optimizer.state_dict()}
     with complete_file(path) as temporary:
@@ -342,13 +345,13 @@ def load_checkpoint(training, path):
         raise SegmentationError(f"there is no checkpoint {path} to resume: leave out --resume to start")
     try:
         state = torch.load(path, map_location=training.device, weights_only=True)
-        found = state["classes"], state["width"]
+        found = state["classes"], state["width"], state["architecture"]
     except Exception as error:  # torch.load raises whatever the broken bytes lead to
         raise SegmentationError(f"{path} is no checkpoint: delete it and start anew") from error
-    expected = training.model.num_classes, training.model.width
+    expected = training.model.num_classes, training.model.width, training.model.architecture
     if found != expected:
-        raise SegmentationError(f"{path} is for {found[0]} classes at width {found[1]:g}, not for "
-                                f"{expected[0]} at {expected[1]:g}: delete it to start anew")
+        raise SegmentationError(f"{path} is for {found[0]} classes at width {found[1]:g} ({found[2]}), not for "
+                                f"{expected[0]} at {expected[1]:g} ({expected[2]}): delete it to start anew")
     training.model.load_state_dict(state["model"])
     training.optimizer.load_state_dict(state["optimizer"])
     training.done, training.seconds = state["done"], state["seconds"]
