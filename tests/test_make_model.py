@@ -122,7 +122,9 @@ def test_pytorch_and_cv2_give_the_same_with_trained_weights():
     assert len(rows) >= 5 and own_rows.shape == (1, 1, len(rows), 7)
     np.testing.assert_array_equal(own_rows[0, 0, :, 1], rows[:, 1])
     np.testing.assert_allclose(own_rows[0, 0, :, 2:], rows[:, 2:], atol=1e-3)
-    np.testing.assert_allclose(own_masks, masks, atol=1e-3)
+    # The graph holds no masks of classes that it does not know, and PyTorch's model the one of all.
+    each = range(len(rows)), rows[:, 1].astype(int)
+    np.testing.assert_allclose(own_masks[each], masks[each], atol=1e-3)
 
 
 def test_the_model_folder_s_text_graph_serves_90_classes():

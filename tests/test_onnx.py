@@ -79,7 +79,7 @@ def test_winograd_changes_only_rounding(weights, noise, engine, monkeypatch):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_demo_finds_the_same(tmp_path, engine):
-    for name in (DEMO, DEMO.replace(".pb", ".config")):
+    for name in (DEMO, DEMO.replace(".pb", ".config"), DEMO.replace(".pb", ".pbtxt")):
         (tmp_path / name).write_bytes((MODEL_FOLDER / name).read_bytes())
     opencv, net = (MaskRCNN.load(MODEL_FOLDER, tmp_path / DEMO, engine=name) for name in ("opencv", engine))
     for number in (1, 2, 3):
