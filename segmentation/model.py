@@ -91,7 +91,8 @@ def read_weights(path, text_graph, text_graph_path):
     if missing:
         raise SegmentationError(f"{path} does not hold the weights of {text_graph_path}: {len(missing)} of "
                                 f"its {len(needed)} constants are missing, first of them {missing[0]}; name "
-                                "the weights of this model")
+                                "the weights of this model, or put the text graph made for these beside them as "
+                                f"{path.with_suffix('.pbtxt').name}")
     return buffer, consts
 
 
