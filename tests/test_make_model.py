@@ -41,13 +41,11 @@ def random_model(num_classes, width=0.25, seed=0, architecture="inception_v2"):
             if "BatchNorm" in name:
                 middle = 1.0 if name.endswith(("gamma", "variance")) else 0.0
                 tensor.copy_(middle + 0.2 * (torch.rand(tensor.shape) - 0.5))
-        # Without batch normalisation, random features are some ten times as large.
-        part = 0.1 if architecture == "mobilenet_v2" else 1
-        model.proposal_scores.weight *= 20 * part
-        model.box_deltas.weight *= 10 * part
+        model.proposal_scores.weight *= 20
+        model.box_deltas.weight *= 10
         model.mask_scores.weight *= 10
         model.box_deltas.bias += 1e-3
-        model.class_scores.weight *= 40 * part
+        model.class_scores.weight *= 40
         model.class_scores.bias.zero_()
     return model
 

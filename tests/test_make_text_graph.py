@@ -176,17 +176,25 @@ def test_both_heads_read_the_same_weights(nodes, architecture):
         return [[source for source in node["inputs"] if source.endswith("weights")]
                 for node in nodes if node["name"].startswith(scope) and node["op"] == "Conv2D"]
     box, mask = weights("SecondStageFeatureExtractor/"), weights("SecondStageFeatureExtractor_1/")
-    assert len(box) == {"inception_v2": 5 + 7 + 7, "mobilenet_v2": 4 * 2}[architecture]
+    assert len(box) == {"inception_v2": 5 + 7 + 7, "mobilenet_v2": 2 * 2}[architecture]
     assert box == mask
 
 
 def test_mobilenet_is_the_paper_s_table():
     """Sandler et al. 2018, table 2; channels, stride and residual of each block."""
-    blocks = architectures.MOBILE_TRUNK_BLOCKS + architectures.MOBILE_HEAD_BLOCKS
+    blocks = architectures.MOBILE_TRUNK_BLOCKS + architectures.REST
     assert [block.outputs for block in blocks] == [16, *[24] * 2, *[32] * 3, *[64] * 4, *[96] * 3, *[160] * 3, 320]
     assert [index for index, block in enumerate(blocks) if block.stride == 2] == [1, 3, 6, 13]
     assert [index for index, block in enumerate(blocks) if not block.adds] == [0, 1, 3, 6, 10, 13, 16]
     assert [block.hidden // block.inputs for block in blocks] == [1] + [6] * 16
+
+
+def test_the_rest_of_mobilenet_runs_on_the_picture_without_its_stride_and_its_ends_on_rois():
+    context, head = architectures.MOBILE_CONTEXT_BLOCKS, architectures.MOBILE_HEAD_BLOCKS
+    assert [block.name for block in context] == [f"expanded_conv_{number}" for number in (13, 14, 15, 16)]
+    assert [(block.stride, block.kernel) for block in context] == [(1, 3), (1, 5), (1, 5), (1, 5)]
+    assert [(block.name, block.inputs, block.stride, block.kernel) for block in head] == [
+        ("expanded_conv_13", 96 + 128, 2, 3), ("expanded_conv_16", 160, 1, 3)]
 
 
 def test_layer_names_count_strides_and_layers():

@@ -39,13 +39,17 @@ HEAD = {
 
 MOBILE_STEM = 32
 MOBILE_TRUNK = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1))     # 1/16 size
-MOBILE_HEAD = ((6, 160, 3, 2), (6, 320, 1, 1))                                                 # on RoIs
+MOBILE_REST = ((6, 160, 3, 2), (6, 320, 1, 1))
+# The rest runs on the whole picture, where it sees what is around an object, without its stride of 2. So many channels
+# of what it says stand beside the trunk's 96. RoIs then need its first and its last block alone.
+MOBILE_CONTEXT = 128
 
 
 class Residual(NamedTuple):
     """An inverted residual block: 1x1 to `hidden` channels, 3x3 of each channel on its own, 1x1 to `outputs`.
 
     name: TF-slim's; expands: False where the first 1x1 is left out; adds: the block's input is added to its output
+    kernel: of the 3x3: 5 where its weights stand two places apart, with zeros between. cv2.dnn ignores `dilations`
     """
 
     name: str
@@ -55,6 +59,7 @@ class Residual(NamedTuple):
     stride: int
     expands: bool
     adds: bool
+    kernel: int = 3
 
 
 def residual_blocks(table, inputs, first):
@@ -75,7 +80,10 @@ def residual_blocks(table, inputs, first):
 
 
 MOBILE_TRUNK_BLOCKS = residual_blocks(MOBILE_TRUNK, MOBILE_STEM, 0)
-MOBILE_HEAD_BLOCKS = residual_blocks(MOBILE_HEAD, MOBILE_TRUNK_BLOCKS[-1].outputs, len(MOBILE_TRUNK_BLOCKS))
+REST = residual_blocks(MOBILE_REST, MOBILE_TRUNK_BLOCKS[-1].outputs, len(MOBILE_TRUNK_BLOCKS))
+# As in DeepLab (Chen et al. 2017): what follows a stride that is left out looks twice as far.
+MOBILE_CONTEXT_BLOCKS = [block._replace(stride=1, kernel=5 if index else 3) for index, block in enumerate(REST)]
+MOBILE_HEAD_BLOCKS = [REST[0]._replace(inputs=REST[0].inputs + MOBILE_CONTEXT), REST[-1]]
 
 
 # ---- What differs between the two, besides their layers ----------------------------------------------------

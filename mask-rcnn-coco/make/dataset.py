@@ -274,7 +274,7 @@ class Sample(NamedTuple):
 class Batch(NamedTuple):
     """B Samples of one size as tensors, padded to the same number of objects: see `valid` (B, M) bool.
 
-    images may be what the network's first layers made of them instead, (B, C, h, w) float16.
+    images may be what the network's first layers made of them instead, (B, C, h, w) float8.
     """
 
     images: torch.Tensor      # (B, 3, H, W) uint8, in memory channels last

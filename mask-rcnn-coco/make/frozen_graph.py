@@ -77,7 +77,8 @@ def shift_graph(source, target, shift=MASK_SHIFT):
 def fixed_consts(num_classes, architecture="inception_v2"):
     """The constants that no training changes, which cv2.dnn looks for all the same."""
     axes = {f"{scope}/{block}/concat/axis": np.int32(3) for scope, table in SCOPES for block in table}
-    axes = axes if architecture == "inception_v2" else {}
+    if architecture == "mobilenet_v2":
+        axes = {"FirstStageFeatureExtractor/MobilenetV2/MobilenetV2/concat/axis": np.int32(3)}
     mask_cells = ARCHITECTURES[architecture].mask_cells
     return {
         **axes,

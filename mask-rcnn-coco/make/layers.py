@@ -8,7 +8,17 @@ import math
 
 import torch
 import torch.nn.functional as F
-from architectures import HEAD, MOBILE_HEAD_BLOCKS, MOBILE_STEM, MOBILE_TRUNK_BLOCKS, STEM, TRUNK, parse_layers
+from architectures import (
+    HEAD,
+    MOBILE_CONTEXT,
+    MOBILE_CONTEXT_BLOCKS,
+    MOBILE_HEAD_BLOCKS,
+    MOBILE_STEM,
+    MOBILE_TRUNK_BLOCKS,
+    STEM,
+    TRUNK,
+    parse_layers,
+)
 from torch import nn
 
 BATCH_NORM_EPSILON = 1e-3   # the text graph's, which is TF-slim's
@@ -142,12 +152,12 @@ class Predictor(nn.Module):
 
 
 class DepthwiseConvolution(nn.Module):
-    """A 3x3 convolution of each channel on its own, with a bias."""
+    """A convolution of each channel on its own, with a bias."""
 
-    def __init__(self, scope, channels, stride):
+    def __init__(self, scope, channels, stride, kernel=3):
         super().__init__()
         self.scope, self.stride = scope, stride
-        self.weight = nn.Parameter(torch.randn(channels, 1, 3, 3) * math.sqrt(2 / 9))
+        self.weight = nn.Parameter(torch.randn(channels, 1, kernel, kernel) * math.sqrt(2) / kernel)
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x):
@@ -155,7 +165,7 @@ class DepthwiseConvolution(nn.Module):
             return convolve(x, self.weight, self.bias, self.stride, groups=len(self.weight))
         # All places and every second of them: PyTorch's gradient of a depthwise convolution with a stride takes eight
         # times as long (measured on a CPU with 2.13). A stride's SAME padding says with which place to begin.
-        down, across = (1 - same_padding(size, 3, self.stride)[0] for size in x.shape[2:])
+        down, across = (1 - same_padding(size, self.weight.shape[-1], self.stride)[0] for size in x.shape[2:])
         return convolve(x, self.weight, self.bias, groups=len(self.weight))[..., down::self.stride, across::self.stride]
 
     def tensors(self):
@@ -171,7 +181,7 @@ class ResidualBlock(nn.Module):
         scope = f"{scope}/{block.name}"
         self.adds = block.adds
         self.expand = Predictor(f"{scope}/expand", block.inputs, block.hidden, 1) if block.expands else None
-        self.depthwise = DepthwiseConvolution(f"{scope}/depthwise", block.hidden, block.stride)
+        self.depthwise = DepthwiseConvolution(f"{scope}/depthwise", block.hidden, block.stride, block.kernel)
         self.project = Predictor(f"{scope}/project", block.hidden, block.outputs, 1)
 
     def forward(self, x):
@@ -185,6 +195,28 @@ class Clipped(nn.Sequential):
 
     def forward(self, x):
         return F.relu6(super().forward(x))
+
+
+class WithContext(nn.Module):
+    """Features (B, C, h, w), and after them what `layers` make of them."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, x):
+        return torch.cat([x, self.layers(x)], 1)
+
+
+class Behind(nn.Module):
+    """`layers` on the channels from `start` on; those before stay as they are."""
+
+    def __init__(self, start, layers):
+        super().__init__()
+        self.start, self.layers = start, layers
+
+    def forward(self, x):
+        return torch.cat([x[:, :self.start], self.layers(x[:, self.start:])], 1)
 
 
 class Block(nn.Module):
@@ -230,18 +262,30 @@ def blocks(scope, inputs, table, scaled):
 def trunk_and_head(architecture, scaled):
     """(first layers, the rest of the trunk, its channels, head, its channels).
 
-    The first layers of a MobileNet are those up to the first block of stride 16; what its pictures look like after
-    them can be kept (see frozen_features in train.py). scaled: a number of Inception's channels -> that at the width
+    The first layers of a MobileNet are all that are not trained; what they make of a picture can be kept (see
+    frozen_features in train.py). scaled: a number of Inception's channels -> that at the width
     """
     first, second = "FirstStageFeatureExtractor", "SecondStageFeatureExtractor"
     if architecture == "mobilenet_v2":
-        stack = [ResidualBlock(f"{first}/MobilenetV2", block) for block in MOBILE_TRUNK_BLOCKS]
-        stem = Clipped(Predictor(f"{first}/MobilenetV2/Conv", 3, MOBILE_STEM, 3, stride=2))
-        head = nn.Sequential(*(ResidualBlock(f"{second}/MobilenetV2", block) for block in MOBILE_HEAD_BLOCKS))
-        frozen = next(index for index in range(len(stack), 0, -1) if MOBILE_TRUNK_BLOCKS[index - 1].stride == 2)
-        return (nn.Sequential(stem, *stack[:frozen]), nn.Sequential(*stack[frozen:]),
-                MOBILE_TRUNK_BLOCKS[-1].outputs, head, MOBILE_HEAD_BLOCKS[-1].outputs)
+        return mobilenet(f"{first}/MobilenetV2", f"{second}/MobilenetV2")
     stem, depth = chain(f"{first}/InceptionV2", 3, STEM, map(scaled, STEM_CHANNELS))
     trunk, trunk_depth = blocks(f"{first}/InceptionV2", depth, TRUNK, scaled)
     head, head_depth = blocks(f"{second}/InceptionV2", trunk_depth, HEAD, scaled)
     return nn.Sequential(), nn.Sequential(stem, *trunk), trunk_depth, nn.Sequential(*head), head_depth
+
+
+def mobilenet(first, second):
+    """The same of MobileNet v2, under two scopes.
+
+    The trunk's output and the context (see architectures.py) come from pretrained layers alone; of the context's
+    channels the trunk's last layer takes what is of use.
+    """
+    def stack(scope, blocks):
+        return [ResidualBlock(scope, block) for block in blocks]
+
+    stem = Clipped(Predictor(f"{first}/Conv", 3, MOBILE_STEM, 3, stride=2))
+    context = nn.Sequential(*stack(first, MOBILE_CONTEXT_BLOCKS))
+    depth, wide = MOBILE_TRUNK_BLOCKS[-1].outputs, MOBILE_CONTEXT_BLOCKS[-1].outputs
+    chosen = Behind(depth, Clipped(Predictor(f"{first}/Conv_1", wide, MOBILE_CONTEXT, 1)))
+    return (nn.Sequential(stem, *stack(first, MOBILE_TRUNK_BLOCKS), WithContext(context)), nn.Sequential(chosen),
+            depth + MOBILE_CONTEXT, nn.Sequential(*stack(second, MOBILE_HEAD_BLOCKS)), MOBILE_HEAD_BLOCKS[-1].outputs)

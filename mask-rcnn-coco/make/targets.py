@@ -28,6 +28,9 @@ ROI_POSITIVE = 0.5
 # [M] RoIs of each picture that the second stage is trained on, and how many of them may be objects. [C]: 64
 # and a quarter. On a CPU they are the dearest part, and at a quarter most of them say "background".
 ROIS_SAMPLED, ROIS_POSITIVE = 32, 16
+# [M] Background that overlaps an object by this IoU is drawn so many times as often as the rest. Without that, parts of
+# an object came to score like the whole: five boxes on one airplane.
+HARD, HARD_SHARE = 0.1, 3
 # [M] The object's own box, each edge moved by up to this part of its size, is a RoI as well, and these alone
 # feed the mask head: at inference its RoI is the refined box, not the proposal that [P], [C] train it on.
 JITTER = 0.06
@@ -172,6 +175,8 @@ def roi_targets(proposals, objects, classes, jittered, valid, generator=None):
     positive = real & (own | (best >= ROI_POSITIVE))
     negative = real & ~positive
     luck = torch.rand(best.shape, generator=generator, device=boxes.device)
+    # Of u^(1/w) the largest are a sample with weights w (Efraimidis and Spirakis 2006).
+    luck = torch.where(negative & (best >= HARD), luck ** (1 / HARD_SHARE), luck)
     # In this order: 3.x own boxes, 2.x other positives, 1.x negatives, 0.x the rest.
     key = luck + negative + positive * 2 + (positive & own)
     key = key.masked_fill(positive & ((key[:, None] > key[..., None]).sum(2) >= ROIS_POSITIVE), -1)

@@ -19,7 +19,8 @@ What an image passes through, with the shape of what comes out (TensorFlow's ord
     RoIs         the trunk's features under each detection            (100, 7, 7, 576)
     mask head    Mixed_5a to 5c again, then a mask for each class     (100, 90, 15, 15)
 
-In MobileNet v2 the trunk ends with expanded_conv_12 (96 channels) and the heads are expanded_conv_13 to 16 (320).
+In MobileNet v2 the trunk is expanded_conv to expanded_conv_12 (96 channels) and beside these expanded_conv_13 to 16
+on the whole picture (128 channels of a 1x1 over them); the heads are expanded_conv_13 and 16 (320 channels).
 A function for each of these parts comes first, then one for each kind of layer.
 """
 
@@ -35,6 +36,7 @@ from architectures import (
     BOX_VARIANCE,
     DETECTIONS,
     HEAD,
+    MOBILE_CONTEXT_BLOCKS,
     MOBILE_HEAD_BLOCKS,
     MOBILE_TRUNK_BLOCKS,
     POOLS,
@@ -111,7 +113,7 @@ class Scope(NamedTuple):
 
 
 def trunk(graph, architecture):
-    """Features of the image, (H / 16, W / 16, 576); MobileNet's have 96 channels."""
+    """Features of the image, (H / 16, W / 16, 576); MobileNet's have 224 channels."""
     image = graph.add("Placeholder", "image_tensor", dtype=[("type", "DT_UINT8")],
                       shape=[("shape", dims([-1, -1, -1, 3]))])
     # 0..255 to -1..1; 2 / 255 and 1 are constants of the weights file.
@@ -122,7 +124,9 @@ def trunk(graph, architecture):
     scope = Scope(f"{weights}/{ARCHITECTURES[architecture].scope}", weights)
     if architecture == "mobilenet_v2":
         x = clipped_convolution(graph, scope / "Conv", x, stride=2)
-        return residuals(graph, scope, x, MOBILE_TRUNK_BLOCKS)
+        x = residuals(graph, scope, x, MOBILE_TRUNK_BLOCKS)
+        context = clipped_convolution(graph, scope / "Conv_1", residuals(graph, scope, x, MOBILE_CONTEXT_BLOCKS))
+        return graph.add("ConcatV2", f"{scope.nodes}/concat", x, context, f"{scope.nodes}/concat/axis")
     x = chain(graph, scope, x, STEM)
     return blocks(graph, scope, x, TRUNK)
 
@@ -130,7 +134,7 @@ def trunk(graph, architecture):
 def head(graph, again, x, architecture):
     """The rest of the trunk on RoIs, (100, 4, 4, 1024); `again` is "_1" the second time.
 
-    MobileNet's features for masks are (100, 7, 7, 320), as its RoIs for these are (100, 14, 14, 96).
+    MobileNet's features for masks are (100, 7, 7, 320), as its RoIs for these are (100, 14, 14, 224).
     """
     scope = ARCHITECTURES[architecture].scope
     scope = Scope(f"SecondStageFeatureExtractor{again}/{scope}", f"SecondStageFeatureExtractor/{scope}")
