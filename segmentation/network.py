@@ -14,6 +14,7 @@ from segmentation.model import read_model
 from segmentation.opencv_engine import plain_errors
 from segmentation.resizing import OFFICIAL, parse_size, read_resizer, resize
 from segmentation.selection import select
+from segmentation.text_graph import value_of
 from segmentation.weights import find_model, read_colors
 
 PROPOSALS = (10, 300)  # the fewest and the most that may be asked for
@@ -29,7 +30,7 @@ class MaskRCNN:
         self.selection = selection  # which detections count
 
     @classmethod
-    def load(cls, model_dir, weights=None, size="keep", confidence=0.5, proposals=100, engine="opencv",
+    def load(cls, model_dir, weights=None, size="keep", confidence=0.5, proposals=None, engine="opencv",
              device="cpu", precision="fp32", classes=None, exclude=(), min_area="0"):
         """The network of a model folder, ready to run.
 
@@ -40,7 +41,7 @@ class MaskRCNN:
         size: what the network sees: "keep" (the model's own rule; the official one: the short side brought to
             800, the long side at most 1365), "raw" (the picture as it is), or (width, height) or "WxH"
         confidence: detections score more than this, 0..1
-        proposals: RoIs that the second stage looks at, 10..300; fewer is faster
+        proposals: RoIs that the second stage looks at, 10..300; fewer is faster. None: the model's own number
         engine, device, precision: what runs it: see segmentation/engines.py
         classes, exclude: names (or COCO's numbers) of the only classes, or of those not to be looked for
         min_area: the smallest box, in pixels of the picture or, as "0.5%", as a part of it
@@ -52,13 +53,13 @@ class MaskRCNN:
                             precision, classes, exclude, min_area)
 
     @classmethod
-    def of_files(cls, find_files, size="keep", confidence=0.5, proposals=100, engine="opencv", device="cpu",
+    def of_files(cls, find_files, size="keep", confidence=0.5, proposals=None, engine="opencv", device="cpu",
                  precision="fp32", classes=None, exclude=(), min_area="0"):
         """As `load`, from the ModelFiles that find_files() gives, asked for once the other arguments are right."""
         size = parse_size(size)
         if not 0 <= confidence <= 1:
             raise ValueError(f"confidence must be 0 to 1, got {confidence}")
-        if not PROPOSALS[0] <= proposals <= PROPOSALS[1]:
+        if proposals is not None and not PROPOSALS[0] <= proposals <= PROPOSALS[1]:
             raise ValueError(f"proposals must be {PROPOSALS[0]} to {PROPOSALS[1]}, got {proposals}")
         build_engine = load_engine(engine, device, precision)
         files = find_files()
@@ -66,6 +67,7 @@ class MaskRCNN:
         resizer = read_resizer(files.config) if files.config and size == "keep" else OFFICIAL
         model = read_model(files)
         selection = select(model.labels, confidence, classes, exclude, min_area)
+        proposals = proposals or int(value_of(model.text_graph, "detection_out", "keep_top_k"))
         return cls(build_engine(model, confidence, proposals), files.weights, model.labels, colors, size, resizer,
                    selection)
 

@@ -31,9 +31,9 @@ def add_network_options(parser):
     group.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",
                        help="what the network sees: keep is the model's own rule (the official one: short "
                             "side 800, long side at most 1365), raw the picture as it is (default: %(default)s)")
-    group.add_argument("--proposals", type=number_in(*PROPOSALS, int), default=100, metavar="N",
-                       help="regions that the second stage looks at, 10 to 300; fewer is faster "
-                            "(default: %(default)s)")
+    group.add_argument("--proposals", type=number_in(*PROPOSALS, int), metavar="N",
+                       help="regions that the second stage looks at, 10 to 300; fewer is faster (default: the "
+                            "model's own number, the official one's 100)")
     group.add_argument("--engine", choices=DEVICES, default="opencv",
                        help="what runs the network; the others are faster, need more packages, and keep the weights "
                             "as an .onnx file beside them (default: %(default)s)")

@@ -45,7 +45,7 @@ def random_model(num_classes, width=0.25, seed=0, architecture="inception_v2"):
         model.box_deltas.weight *= 10
         model.mask_scores.weight *= 10
         model.box_deltas.bias += 1e-3
-        model.class_scores.weight *= 40
+        model.class_scores.weight *= 20
         model.class_scores.bias.zero_()
     return model
 

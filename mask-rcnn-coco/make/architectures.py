@@ -95,6 +95,7 @@ class Architecture(NamedTuple):
     anchor_scales: sides of the square anchors, in parts of ANCHOR_BASE
     mask_cells:   a RoI's features are sampled at so many places a side for its mask, then pooled 2x2; for its class
                   and box at 14
+    proposals:    so many boxes go to the second stage
     overlap:      of two boxes of a class the better one alone stays where their IoU is above this
     shared:       one box and one mask of a RoI serve all classes, so that classes with few pictures gain from the
                   others; the frozen graph holds copies of their weights for each class that is known
@@ -103,13 +104,14 @@ class Architecture(NamedTuple):
     scope: str
     anchor_scales: tuple
     mask_cells: int
+    proposals: int
     overlap: float
     shared: bool
 
 
 ARCHITECTURES = {
-    "inception_v2": Architecture("InceptionV2", (0.25, 0.5, 1.0, 2.0), 14, 0.6, False),
-    "mobilenet_v2": Architecture("MobilenetV2", (0.125, 0.25, 0.5, 1.0, 2.0), 28, 0.4, True),
+    "inception_v2": Architecture("InceptionV2", (0.25, 0.5, 1.0, 2.0), 14, 100, 0.6, False),
+    "mobilenet_v2": Architecture("MobilenetV2", (0.125, 0.25, 0.5, 1.0, 2.0), 28, 64, 0.4, True),
 }
 
 
@@ -130,13 +132,13 @@ ANCHOR_ASPECT_RATIOS = (0.5, 1.0, 2.0)
 # scaled them by 10, 10, 5 and 5; these undo it.
 BOX_VARIANCE = [0.1, 0.1, 0.2, 0.2]
 
-# Which boxes stay. DETECTIONS lacks the number of classes and `overlap`: see text_graph.py's `detections`.
+# Which boxes stay. PROPOSALS lacks keep_top_k, an Architecture's `proposals`; DETECTIONS the number of classes and
+# `overlap`: see text_graph.py's `detections`.
 PROPOSALS = {
     "num_classes": 2, "background_label_id": 0,    # 0 is background, 1 an object of whatever class
     "share_location": True,                        # one box, not one for each class
     "top_k": 6000,                                 # the best that non-maximum suppression looks at
     "nms_threshold": 0.7,
-    "keep_top_k": 100,                             # the best of what it leaves
 }
 DETECTIONS = {
     "share_location": False,                       # a box for each class

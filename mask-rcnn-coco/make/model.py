@@ -40,8 +40,9 @@ from losses import LOSS_WEIGHTS, first_stage_losses, mask_loss, second_stage_los
 from selecting import detections, propose
 from torch import nn
 
-CROP_CELLS = 14             # initial_crop_size, before a max pool of 2x2
-PROPOSALS_BEFORE_NMS = 600  # in training, where the last of 6000 do not matter and time does
+CROP_CELLS = 14  # initial_crop_size, before a max pool of 2x2
+# In training: how many boxes suppression looks at and leaves. The last of 6000 do not matter there, and time does.
+PROPOSALS_BEFORE_NMS, PROPOSALS_IN_TRAINING = 600, 100
 PROPOSAL_CHANNELS, MASK_CHANNELS = 512, 256
 
 
@@ -56,7 +57,8 @@ class MaskRCNN(nn.Module):
         super().__init__()
         self.num_classes, self.width, self.architecture = num_classes, width, architecture
         kind = ARCHITECTURES[architecture]
-        self.mask_cells, self.overlap, self.shared = kind.mask_cells, kind.overlap, kind.shared
+        self.mask_cells, self.proposals = kind.mask_cells, kind.proposals
+        self.overlap, self.shared = kind.overlap, kind.shared
         self.register_buffer("known", torch.ones(num_classes, dtype=torch.bool))
 
         def scaled(channels):
@@ -119,7 +121,7 @@ class MaskRCNN(nn.Module):
         features = self.trunk(image)
         scores, deltas = self.proposal_layers(features)
         anchors = targets.anchor_boxes(features.shape[2:], image.shape[2:], image.device, self.architecture)
-        proposals = propose(scores, deltas, anchors, PROPOSALS["top_k"])               # (1, 100, 4)
+        proposals = propose(scores, deltas, anchors, PROPOSALS["top_k"], self.proposals)  # (1, 100, 4)
         class_logits, deltas = self.box_layers(self.head(crop_rois(features, proposals)))
         rows = detections(class_logits.softmax(1)[:, 1:], targets.decode(deltas, proposals[0, :, None]),
                           self.overlap)
@@ -135,7 +137,7 @@ class MaskRCNN(nn.Module):
         anchors = targets.anchor_boxes(features.shape[2:], batch.image_hw, features.device, self.architecture)
         with torch.no_grad():
             first = targets.anchor_targets(anchors, objects, valid, generator, batch.everywhere)
-            proposals = propose(scores, deltas, anchors, PROPOSALS_BEFORE_NMS)         # (B, 100, 4)
+            proposals = propose(scores, deltas, anchors, PROPOSALS_BEFORE_NMS, PROPOSALS_IN_TRAINING)
             rois = targets.roi_targets(proposals, objects, batch.classes, batch.rois, valid, generator)
         x = self.head(crop_rois(features, rois.boxes))                                 # (B * R, 1024, 4, 4)
         class_logits, box_deltas = self.box_layers(x)

@@ -26,17 +26,17 @@ def suppress(boxes, threshold, groups=None):
 
 
 @torch.no_grad()
-def propose(scores, deltas, anchors, top_k):
-    """The best 100 boxes (B, 100, 4) after suppression; padded with zeros, as in cv2.dnn.
+def propose(scores, deltas, anchors, top_k, count):
+    """The best `count` boxes (B, count, 4) after suppression; padded with zeros, as in cv2.dnn.
 
     scores: (B, A, 2) logits; deltas: (B, A, 4); anchors: (A, 4); top_k: how many suppression looks at
     """
     order = scores.softmax(2)[..., 1].sort(dim=1, descending=True, stable=True)[1][:, :top_k]  # (B, K)
     boxes = targets.decode(targets.pick(deltas, order), anchors[order])                # (B, K, 4)
     keep = suppress(boxes, PROPOSALS["nms_threshold"])
-    place = keep.cumsum(1).masked_fill(~keep, 0).clamp(max=PROPOSALS["keep_top_k"] + 1)
-    # Place 0 takes what was suppressed, the last place what is beyond 100; both are cut off.
-    best = boxes.new_zeros(len(boxes), PROPOSALS["keep_top_k"] + 2, 4)
+    place = keep.cumsum(1).masked_fill(~keep, 0).clamp(max=count + 1)
+    # Place 0 takes what was suppressed, the last place what is beyond `count`; both are cut off.
+    best = boxes.new_zeros(len(boxes), count + 2, 4)
     best.scatter_(1, place[..., None].expand_as(boxes), boxes)
     return best[:, 1:-1]
 

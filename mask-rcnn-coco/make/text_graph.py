@@ -157,7 +157,8 @@ def proposals(graph, features, architecture):
     scores = graph.add("Flatten", f"{scores}/flatten", scores)
     flat_deltas = graph.add("Flatten", f"{scope.nodes}/BoxEncodingPredictor/flatten", deltas)
     anchors = anchor_boxes(graph, deltas, "image_tensor", architecture)
-    return detection_output(graph, "detection_out", flat_deltas, scores, anchors, **PROPOSALS)
+    return detection_output(graph, "detection_out", flat_deltas, scores, anchors,
+                            keep_top_k=ARCHITECTURES[architecture].proposals, **PROPOSALS)
 
 
 def anchor_boxes(graph, places, image, architecture):
