@@ -117,7 +117,7 @@ def known_classes(consts, labels):
     """The names of the classes that the weights have seen in training.
 
     A class's four box biases start at 0 and move only on its own objects, so those of the others still are 0
-    (true of any graph of make/train.py that was not fine-tuned from another).
+    (true of any graph of segmentation/training/train.py that was not fine-tuned from another).
     """
     moved = consts[BOX_BIASES].reshape(-1, 4).any(axis=1)
     return [label for label, known in zip(labels, moved) if known]

@@ -1,7 +1,7 @@
 """The engines "onnxruntime" and "openvino": the frozen graph as one ONNX model.
 
 The model is kept beside the weights with a key of all that it was made from; where that has changed, it is
-made anew. For my_graph.pb that is my_graph.onnx, as make/to_onnx.py writes it, and for float32 on a CPU
+made anew. For my_graph.pb that is my_graph.onnx, as segmentation/to_onnx.py writes it, and for float32 on a CPU
 my_graph.winograd.onnx. What a user chooses, the confidence and the number of proposals, is set in memory.
 """
 

@@ -1,12 +1,10 @@
 """The demo graph on drawn scenes, through both scripts: known objects, and masks against the drawn truth.
 
-The example files are drawn anew, with their masks (mask-rcnn-coco/make/example_files.py), so their truth lies
+The example files are drawn anew, with their masks (segmentation/training/example_files.py), so their truth lies
 nowhere else. All of it skips where the demo graph is not there.
 """
 
-import importlib
 import re
-import sys
 
 import cv2
 import numpy as np
@@ -17,28 +15,19 @@ import mask_rcnn
 import mask_rcnn_video
 from segmentation.instances import paste_mask
 from segmentation.network import MaskRCNN
+from segmentation.training import example_files as examples
+from segmentation.training.scenes.draw import CLASSES
 from segmentation.weights import DEMO
 
 GRAPH = MODEL_FOLDER / DEMO
 
 pytestmark = pytest.mark.skipif(not GRAPH.is_file(), reason=f"no demo graph at {GRAPH}")
-pytest.importorskip("pycocotools", reason="drawing needs pycocotools")
 
 # PASCAL VOC's classes under COCO's names, and three of COCO's
 FROM_PHOTOS = {"person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "boat", "bird", "cat", "dog",
                "horse", "sheep", "cow", "bottle", "chair", "couch", "potted plant", "dining table", "tv", "bowl",
                "spoon", "wine glass"}
 PICTURES = ["images/example_01.jpg", "images/example_02.jpg", "images/example_03.jpg"]
-
-
-@pytest.fixture(scope="module")
-def examples():
-    """mask-rcnn-coco/make/example_files.py as a module."""
-    sys.path.insert(0, str(MODEL_FOLDER / "make"))
-    try:
-        yield importlib.import_module("example_files")
-    finally:
-        sys.path.remove(str(MODEL_FOLDER / "make"))
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +53,12 @@ def iou(found, i, truth):
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_five_objects_of_each_example_picture_are_found_with_masks_like_the_truth(net, examples, name):
+def test_five_objects_of_each_example_picture_are_found_with_masks_like_the_truth(net, name):
     found = net(cv2.imread(str(ROOT / name)))
     assert rightly_found(found, examples.truth(name)[1]) >= 5
 
 
-def test_the_clip_s_objects_are_found(net, examples):
+def test_the_clip_s_objects_are_found(net):
     video, hits, drawn = cv2.VideoCapture(str(ROOT / examples.CLIP)), 0, 0
     for number, (_, objects) in enumerate(examples.clip()):
         frame = video.read()[1]
@@ -78,15 +67,13 @@ def test_the_clip_s_objects_are_found(net, examples):
     assert drawn == 25 and hits >= 20
 
 
-def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, model_folder, examples, capsys):
+def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, model_folder, capsys):
     for suffix in (".pb", ".config", ".pbtxt"):
         (model_folder / GRAPH.with_suffix(suffix).name).write_bytes(GRAPH.with_suffix(suffix).read_bytes())
     picture = ROOT / PICTURES[0]
     assert mask_rcnn.main(["-i", str(picture), "-o", str(tmp_path), "-m", str(model_folder), "--no-show"]) == 0
     out, err = capsys.readouterr()
     assert (tmp_path / "example_01_segmented.jpg").exists()
-    from scenes import CLASSES
-
     names = {category: name for name, (category, _) in CLASSES.items()}
     drawn = [names[category] for category, _ in examples.truth(PICTURES[0])[1]]
     found = re.findall(r"^\[INFO\] ([a-z ]+): 0\.\d+, box", out, re.M)
@@ -95,18 +82,15 @@ def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, m
     assert len(warnings) == 2 and all(name in warnings[0] for name in CLASSES)
 
 
-def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net, examples):
-    from scenes import CLASSES
-
+def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net):
     from segmentation.frozen_graph import read_consts
     from segmentation.model import known_classes
-
     assert set(known_classes(read_consts(GRAPH.read_bytes()), net.labels)) == set(CLASSES) | FROM_PHOTOS
     assert GRAPH.stat().st_size <= 10_000_000
 
 
-def test_a_panel_of_photos_for_looking_at(tmp_path, examples):
-    import photo_panel
+def test_a_panel_of_photos_for_looking_at(tmp_path):
+    from segmentation.training import photo_panel
 
     out = tmp_path / "panel.jpg"
     assert photo_panel.main(["--images", str(ROOT / "images"), "--count", "2", "--out", str(out)]) == 0

@@ -10,13 +10,10 @@ from conftest import MODEL_FOLDER, ROOT
 from tiny_graph import frozen_graph, tiny_consts
 
 import mask_rcnn
-from segmentation import SegmentationError, onnx_engines
+from segmentation import SegmentationError, onnx_engines, to_onnx
 from segmentation.model import read_model
 from segmentation.network import MaskRCNN
 from segmentation.weights import DEMO, TEXT_GRAPH, find_model
-
-sys.path.insert(0, str(MODEL_FOLDER / "make"))
-import to_onnx
 
 onnx = pytest.importorskip("onnx", reason="pip install -r requirements-engines.txt")
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"pip install {name}"))
@@ -211,7 +208,7 @@ def test_a_hundred_scenes(tmp_path, engine):
     A detection that one engine has and the other lacks is allowed where its score is within 1e-3 of the
     confidence, since rounding then decides on which side it falls; such a one is left out of the comparison.
     """
-    import scenes
+    from segmentation.training.scenes import draw as scenes
 
     assert scenes.main(["--out", str(tmp_path), "--count", "100", "--seed", "99", "--split", "test"]) == 0
     opencv, net = (MaskRCNN.load(MODEL_FOLDER, MODEL_FOLDER / DEMO, engine=name) for name in ("opencv", engine))

@@ -1,0 +1,53 @@
+"""Write a frozen graph as a standard ONNX model, for ONNX Runtime, OpenVINO and whatever else reads ONNX.
+
+    python -m segmentation.to_onnx                                   # beside the official weights
+    python -m segmentation.to_onnx --weights my_graph.pb --out my_graph.onnx
+
+The scripts' --engine does the same by itself; this is for other programs. What goes in and what comes out,
+says segmentation/onnx_graph.py, which does the work: preprocessing, boxes, their suppression and the masks are
+all inside.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from segmentation.model import read_model
+from segmentation.network import PROPOSALS
+from segmentation.onnx_engines import export, find_module, save, set_for_user
+from segmentation.options import number_in
+from segmentation.terminal import info, run
+from segmentation.weights import MODEL_FOLDER, find_model
+
+
+def work(args):
+    """Read, convert, write; the exit code."""
+    find_module("onnx")
+    model = read_model(find_model(args.mask_rcnn, args.weights))
+    out = args.out or model.weights.with_suffix(".onnx")
+    proto = export(model)
+    set_for_user(proto, args.confidence, args.proposals)
+    save(proto, out)
+    info(f"saved {out}: {len(proto.graph.node)} nodes, {proto.ByteSize():,} bytes")
+    return 0
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-m", "--mask-rcnn", metavar="DIR", default=MODEL_FOLDER,
+                        help="model folder (default: the mask-rcnn-coco of this repository)")
+    parser.add_argument("--weights", metavar="FILE", help="another frozen graph")
+    parser.add_argument("-c", "--confidence", type=number_in(0, 1), default=0.3, metavar="P",
+                        help="detections score more than this, 0 to 1 (default: %(default)s, the text graph's)")
+    parser.add_argument("--proposals", type=number_in(*PROPOSALS, int), default=100, metavar="N",
+                        help="regions that the second stage looks at, 10 to 300 (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: beside the weights)")
+    return parser
+
+
+def main(argv=None):
+    return run(work, make_parser().parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Makes a panel of what a graph finds on photos, to look at.
+
+    python -m segmentation.training.photo_panel --images photos/ more/ --out panel.jpg
+
+Of each folder as many photos, drawn at random, with what the scripts would draw on them.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from segmentation.network import MaskRCNN
+from segmentation.options import number_in
+from segmentation.photos import read_photo, write_picture
+from segmentation.terminal import info, run
+from segmentation.training.readme_pictures import drawn
+from segmentation.weights import DEMO, MODEL_FOLDER
+
+COLUMNS, TILE_WH = 5, (400, 300)
+
+
+def tile(image):
+    """The picture as large as it fits into a tile, on grey."""
+    height, width = image.shape[:2]
+    scale = min(TILE_WH[0] / width, TILE_WH[1] / height)
+    small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    out = np.full((TILE_WH[1], TILE_WH[0], 3), 64, np.uint8)
+    out[:small.shape[0], :small.shape[1]] = small
+    return out
+
+
+def choose(folders, count, rng):
+    """The paths of `count` photos, as many of each folder."""
+    each = [sorted(path for path in Path(folder).iterdir() if path.is_file()) for folder in folders]
+    return [paths[i] for paths in each for i in rng.permutation(len(paths))[:count // len(folders)]]
+
+
+def work(args):
+    net = MaskRCNN.load(MODEL_FOLDER, args.weights)
+    paths = choose(args.images, args.count, np.random.default_rng(args.seed))
+    tiles = [tile(drawn(net, read_photo(path))) for path in paths]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
+    rows = [np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)]
+    write_picture(args.out, np.vstack(rows))
+    info(f"wrote {args.out}: {len(paths)} photos")
+    return 0
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", nargs="+", required=True, metavar="DIR", help="folders of photos")
+    parser.add_argument("--weights", type=Path, default=MODEL_FOLDER / DEMO, metavar="FILE",
+                        help="the frozen graph (default: the demo graph)")
+    parser.add_argument("--count", type=number_in(1, 1000, int), default=20, metavar="N",
+                        help="photos in all (default: %(default)s)")
+    parser.add_argument("--seed", type=number_in(0, 2**31, int), default=0, metavar="N",
+                        help="draws other photos (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("panel.jpg"), metavar="FILE",
+                        help="the picture to write (default: %(default)s)")
+    return run(work, parser.parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""Makes the pictures of README.md: an example before and after, and what each --effect makes of it.
+
+    python -m segmentation.training.readme_pictures           # docs/before_after.jpg and docs/effects.jpg
+
+They show what the demo graph finds, so they are to be made anew when it changes.
+"""
+
+import argparse
+import sys
+
+import cv2
+import numpy as np
+
+from segmentation.draw import EFFECTS, FONT, Style, caption, draw_instances
+from segmentation.network import MaskRCNN
+from segmentation.palettes import colors_for
+from segmentation.photos import read_photo, write_picture
+from segmentation.terminal import info, run
+from segmentation.weights import DEMO, MODEL_FOLDER
+
+ROOT = MODEL_FOLDER.parent
+DOCS = ROOT / "docs"
+WIDTH = 640  # of each picture
+EXAMPLE = "images/example_01.jpg"
+
+
+def drawn(net, image, effect="overlay"):
+    """The picture with its objects drawn by one of EFFECTS, at its full size."""
+    found, image = net(image), image.copy()
+    captions = [caption(found, i, net.labels) for i in range(len(found))]
+    draw_instances(image, found, captions, colors_for("colors", found, net.colors), Style(effect))
+    return image
+
+
+def small(image):
+    return cv2.resize(image, (WIDTH, round(WIDTH * image.shape[0] / image.shape[1])), interpolation=cv2.INTER_AREA)
+
+
+def titled(image, title):
+    """The picture with a name in its upper left corner."""
+    (width, height), _ = cv2.getTextSize(title, FONT, 0.7, 1)
+    cv2.rectangle(image, (0, 0), (width + 20, height + 18), (40, 40, 40), cv2.FILLED)
+    cv2.putText(image, title, (10, height + 8), FONT, 0.7, (255, 255, 255), 1, cv2.LINE_AA)
+    return image
+
+
+def work(args):
+    net = MaskRCNN.load(MODEL_FOLDER, MODEL_FOLDER / DEMO)
+    before = read_photo(ROOT / EXAMPLE)
+    tiles = [titled(small(drawn(net, before, effect)), effect) for effect in EFFECTS]
+    pictures = {"before_after.jpg": np.hstack([small(before), small(drawn(net, before))]),
+                "effects.jpg": np.vstack([np.hstack(tiles[row:row + 3]) for row in (0, 3)])}
+    for name, picture in pictures.items():
+        write_picture(DOCS / name, picture)
+        info(f"wrote {DOCS / name}")
+    return 0
+
+
+def main(argv=None):
+    return run(work, argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Drawn scenes with exact masks: `draw` puts the objects of `shapes` before `backgrounds`."""
