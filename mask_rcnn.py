@@ -14,13 +14,13 @@ from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 
 from segmentation import SegmentationError
-from segmentation.draw import caption, draw_instances, segmentation_steps, steps_panel
-from segmentation.export import Seen
+from segmentation.cli.options import add_drawing_options, add_network_options, load_network, parse
+from segmentation.cli.progress import Progress
+from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
+from segmentation.drawing.palettes import colors_for
+from segmentation.drawing.windows import display_answers, show
 from segmentation.instances import decode, mask_areas
-from segmentation.options import add_drawing_options, add_network_options, load_network, parse
-from segmentation.overlap import ReadAhead
-from segmentation.palettes import colors_for
-from segmentation.photos import (
+from segmentation.pictures import (
     STDIN,
     encode_picture,
     find_photos,
@@ -28,10 +28,10 @@ from segmentation.photos import (
     read_photos,
     write_picture,
 )
-from segmentation.progress import Progress
-from segmentation.results import PhotoResults, add_result_options
+from segmentation.results.outputs import PhotoResults, add_result_options
+from segmentation.results.rows import Seen
 from segmentation.terminal import info, interruptible, run, warn
-from segmentation.windows import display_answers, show
+from segmentation.threads import ReadAhead
 
 
 def make_parser():

@@ -20,24 +20,24 @@ import numpy as np
 from pooch import file_hash
 
 from segmentation import SegmentationError
-from segmentation.annotate import Annotator
-from segmentation.chunks import CannotCut
-from segmentation.files import reason
-from segmentation.jobs import add_worker_options, check_output, list_jobs, open_spread, run_jobs
-from segmentation.options import (
+from segmentation.cli.jobs import add_worker_options, check_output, list_jobs, open_spread, run_jobs
+from segmentation.cli.options import (
     add_drawing_options,
     add_network_options,
     load_network,
     number_in,
     parse,
 )
-from segmentation.overlap import ReadAhead
-from segmentation.partial import PartialVideo
-from segmentation.progress import Progress
-from segmentation.results import HIDING, VideoResults, add_result_options
+from segmentation.cli.progress import Progress
+from segmentation.drawing.windows import Preview, display_answers
+from segmentation.files import reason
+from segmentation.results.outputs import HIDING, VideoResults, add_result_options
 from segmentation.terminal import info, run, warn
-from segmentation.video_source import LARGEST_RATE, PATIENCE, Sound, VideoSource
-from segmentation.windows import Preview, display_answers
+from segmentation.threads import ReadAhead
+from segmentation.video.annotate import Annotator
+from segmentation.video.resumable import PartialVideo
+from segmentation.video.source import LARGEST_RATE, PATIENCE, Sound, VideoSource
+from segmentation.workers.chunks import CannotCut
 
 
 def make_parser():

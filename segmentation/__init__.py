@@ -1,6 +1,6 @@
 """Mask R-CNN (Inception v2, COCO) on photos through cv2.dnn: what the command lines share.
 
-    from segmentation.network import MaskRCNN
+    from segmentation.network.mask_rcnn import MaskRCNN
     net = MaskRCNN.load("mask-rcnn-coco")
     found = net(image)                  # BGR uint8 (H, W, 3) in, Instances out
 """

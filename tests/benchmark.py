@@ -28,17 +28,18 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mask_rcnn_video
-from segmentation import SegmentationError, onnx_engines
-from segmentation.chunks import PacketIndex, cut, read_chunks
-from segmentation.cluster import LocalWorkers, Part, Task
-from segmentation.engines import load_engine
+from segmentation import SegmentationError
 from segmentation.instances import Instances
-from segmentation.model import BOXES, MASKS, read_model
-from segmentation.network import MaskRCNN
-from segmentation.photos import read_photo
-from segmentation.resizing import parse_size
-from segmentation.video_source import VideoSource
-from segmentation.weights import DEMO, MODEL_FOLDER, find_model
+from segmentation.network.engines import load_engine
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.model import BOXES, MASKS, read_model
+from segmentation.network.onnx import engines as onnx_engines
+from segmentation.network.resizing import parse_size
+from segmentation.network.weights import DEMO, MODEL_FOLDER, find_model
+from segmentation.pictures import read_photo
+from segmentation.video.source import VideoSource
+from segmentation.workers.chunks import PacketIndex, cut, read_chunks
+from segmentation.workers.processes import LocalWorkers, Part, Task
 from tests.clips import make_clip
 
 SIZES = ("512x512", "800x800", "1280x720", "1920x1080")
@@ -274,7 +275,7 @@ def send_and_wait(pool, key, chunk):
 @contextlib.contextmanager
 def echoing_cluster(echo):
     """DaskWorkers of a cluster on this machine, of one worker, that does `echo` for a Task."""
-    from segmentation import dask_cluster
+    from segmentation.workers import dask_cluster
 
     class EchoModel(dask_cluster.Model):
         def setup(self, worker):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tiny_graph import frozen_graph, tiny_consts
 
-from segmentation.model import BOXES
-from segmentation.network import MaskRCNN
-from segmentation.resizing import Resizer
-from segmentation.text_graph import set_value
-from segmentation.weights import COLORS, LABELS, TEXT_GRAPH
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.model import BOXES
+from segmentation.network.resizing import Resizer
+from segmentation.network.text_graph import set_value
+from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_FOLDER = ROOT / "mask-rcnn-coco"

@@ -8,8 +8,8 @@ import pytest
 from clips import make_clip, rotate_flag, sound_in
 from conftest import SHARED
 
-from segmentation.chunks import CannotCut, PacketIndex, chunk_size, cut, decode, read_chunks
-from segmentation.video_source import Frame, VideoSource
+from segmentation.video.source import Frame, VideoSource
+from segmentation.workers.chunks import CannotCut, PacketIndex, chunk_size, cut, decode, read_chunks
 
 OPEN_GOP = {"x264-params": "open-gop=1:keyint=12:bframes=3"}
 VARYING = [number * 40 + (0, 13, -9, 20)[number % 4] for number in range(60)]
@@ -117,7 +117,7 @@ def test_what_cannot_be_cut_says_why(tmp_path):
 
 
 def test_keyframes_too_far_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr("segmentation.chunks.LONGEST_LEAD", 20)
+    monkeypatch.setattr("segmentation.workers.chunks.LONGEST_LEAD", 20)
     clip = make_clip(tmp_path / "in.mp4", 60, options={"g": "1000"})
     with pytest.raises(CannotCut, match="keyframe too seldom"):
         in_chunks(clip, 10)

@@ -16,12 +16,13 @@ from conftest import MODEL_FOLDER, ROOT
 from test_chunks import OPEN_GOP, VARYING
 
 import mask_rcnn_video
-from segmentation import SegmentationError, cluster
-from segmentation.chunks import CannotCut
-from segmentation.cluster import LocalWorkers, Part, Task, in_order
-from segmentation.jobs import find_videos
-from segmentation.joining import Piece
-from segmentation.weights import find_model
+from segmentation import SegmentationError
+from segmentation.cli.jobs import find_videos
+from segmentation.network.weights import find_model
+from segmentation.workers import processes as cluster
+from segmentation.workers.chunks import CannotCut
+from segmentation.workers.merging import Piece
+from segmentation.workers.processes import LocalWorkers, Part, Task, in_order
 
 LONG = {"b_frames.mp4": {}, "varying.mkv": {"times": [at + 2400 * n for n in range(3) for at in VARYING]},
         "open_gop.mkv": {"options": OPEN_GOP}}
@@ -348,13 +349,13 @@ def test_a_dask_cluster_gives_what_one_process_gives_and_survives_its_worker(seg
 
 
 def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("segmentation.dask_cluster.AWAY", 60)
+    monkeypatch.setattr("segmentation.workers.dask_cluster.AWAY", 60)
     source, lines, said = make_clip(tmp_path / "long.mp4", 400), [], threading.Event()
 
     def warn(line):
         lines.append(line)
         said.set()
-    monkeypatch.setattr("segmentation.dask_cluster.warn", warn)
+    monkeypatch.setattr("segmentation.workers.dask_cluster.warn", warn)
 
     def outage():
         wait_for((tmp_path / "two.partial.avi").exists)
@@ -373,14 +374,14 @@ def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, monke
 
 def test_without_dask_the_scheduler_option_says_what_to_install(segment, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    monkeypatch.delitem(sys.modules, "segmentation.dask_cluster", raising=False)
-    monkeypatch.setattr("segmentation.jobs.find_model", lambda *args: pytest.fail("looked for the model"))
+    monkeypatch.delitem(sys.modules, "segmentation.workers.dask_cluster", raising=False)
+    monkeypatch.setattr("segmentation.cli.jobs.find_model", lambda *args: pytest.fail("looked for the model"))
     assert segment(make_clip(tmp_path / "in.mp4", 5), "two.avi", "--scheduler", "tcp://127.0.0.1:1") == 1
     assert "pip install -r requirements-cluster.txt" in capsys.readouterr().err
 
 
 def test_a_scheduler_that_never_answers_is_one_line(segment, tmp_path, loopback, monkeypatch, capsys):
-    dask_cluster = pytest.importorskip("segmentation.dask_cluster")
+    dask_cluster = pytest.importorskip("segmentation.workers.dask_cluster")
     monkeypatch.setattr(dask_cluster, "AWAY", 0)
     assert segment(make_clip(tmp_path / "in.mp4", 5), "two.avi", "--scheduler", "tcp://127.0.0.1:1") == 1
     assert "[ERROR] the scheduler tcp://127.0.0.1:1 does not answer" in capsys.readouterr().err

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from segmentation.cutouts import NAME_LENGTH, cut_out, instance_map, object_mask, safe_name
 from segmentation.instances import Instances
-from segmentation.photos import write_picture
+from segmentation.pictures import write_picture
+from segmentation.results.cutouts import NAME_LENGTH, cut_out, instance_map, object_mask, safe_name
 
 
 def instances(*boxes, image_hw=(200, 300), scores=None):

@@ -14,10 +14,10 @@ from conftest import MODEL_FOLDER, ROOT
 import mask_rcnn
 import mask_rcnn_video
 from segmentation.instances import paste_mask
-from segmentation.network import MaskRCNN
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.weights import DEMO
 from segmentation.training import example_files as examples
 from segmentation.training.scenes.draw import CLASSES
-from segmentation.weights import DEMO
 
 GRAPH = MODEL_FOLDER / DEMO
 
@@ -83,8 +83,8 @@ def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, m
 
 
 def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net):
-    from segmentation.frozen_graph import read_consts
-    from segmentation.model import known_classes
+    from segmentation.network.frozen_graph import read_consts
+    from segmentation.network.model import known_classes
     assert set(known_classes(read_consts(GRAPH.read_bytes()), net.labels)) == set(CLASSES) | FROM_PHOTOS
     assert GRAPH.stat().st_size <= 10_000_000
 

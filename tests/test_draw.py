@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from segmentation import draw
-from segmentation.draw import TILE, caption, draw_instances, segmentation_steps, steps_panel
-from segmentation.effects import blend, crop
+from segmentation.drawing import draw
+from segmentation.drawing.draw import TILE, caption, draw_instances, segmentation_steps, steps_panel
+from segmentation.drawing.effects import blend, crop
 from segmentation.instances import Instances
 
 LABELS = tuple(f"class {i}" for i in range(90))

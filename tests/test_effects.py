@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from segmentation.draw import Style, draw_instances
-from segmentation.effects import CELLS, EFFECTS, coarse, cover, hiding_mask, mix, soften
+from segmentation.drawing.draw import Style, draw_instances
+from segmentation.drawing.effects import CELLS, EFFECTS, coarse, cover, hiding_mask, mix, soften
 from segmentation.instances import Instances, paste_mask
 
 RED = (0, 0, 255)

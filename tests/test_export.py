@@ -9,8 +9,8 @@ from pycocotools import mask as rle_masks
 from pycocotools.coco import COCO
 
 from segmentation import SegmentationError
-from segmentation.export import Csv, JsonDataset, JsonLines, JsonList, RowFile, Seen, describe, partial_path
 from segmentation.instances import Instances, paste_mask
+from segmentation.results.rows import Csv, JsonDataset, JsonLines, JsonList, RowFile, Seen, describe, partial_path
 
 LABELS = tuple(f"class {number}" for number in range(90))
 DISC = np.float32(np.hypot(*np.mgrid[-1:1:15j, -1:1:15j]) < 0.8)

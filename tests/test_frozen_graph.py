@@ -5,7 +5,7 @@ import pytest
 from tiny_graph import const_node, field, frozen_graph, varint
 
 from segmentation import SegmentationError
-from segmentation.frozen_graph import read_consts
+from segmentation.network.frozen_graph import read_consts
 
 
 def tensor_node(tensor):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from segmentation.instances import decode, mask_areas, paste_mask
-from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
+from segmentation.network.weights import LABELS, MODEL_FOLDER, read_labels
 
 NAME = "mask_rcnn_inception_v2_coco_2018_01_28"
 

@@ -15,9 +15,9 @@ from conftest import MODEL_FOLDER, ROOT
 from tiny_graph import frozen_graph, tiny_consts
 
 import mask_rcnn
-from segmentation.draw import TILE
-from segmentation.resizing import Resizer
-from segmentation.weights import ARCHIVE_SHA256, ARCHIVE_URL, DEMO, TEXT_GRAPH
+from segmentation.drawing.draw import TILE
+from segmentation.network.resizing import Resizer
+from segmentation.network.weights import ARCHIVE_SHA256, ARCHIVE_URL, DEMO, TEXT_GRAPH
 
 
 @pytest.fixture

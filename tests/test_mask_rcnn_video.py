@@ -100,7 +100,7 @@ def test_sound_is_copied_bit_for_bit_and_keeps_in_step(segment, tmp_path, name):
 
 def test_sound_that_the_container_does_not_take_is_left_out_with_a_line(segment, tmp_path, capsys, monkeypatch):
     source = make_clip(tmp_path / "in.mp4", 10, sound=True)
-    monkeypatch.setattr("segmentation.video.takes_sound", lambda container, stream: False)
+    monkeypatch.setattr("segmentation.video.sink.takes_sound", lambda container, stream: False)
     assert segment(source) == 0
     assert "the sound is left out: .avi takes no aac" in capsys.readouterr().err
 
@@ -284,7 +284,7 @@ def test_the_same_frames_give_the_same_bytes_whatever_memory_held_before(suffix)
     code = f"""if True:
         import sys, zlib, numpy as np
         from fractions import Fraction
-        from segmentation.video import Coding, FrameEncoder
+        from segmentation.video.sink import Coding, FrameEncoder
         random, checksum = np.random.default_rng(5), 0
         encode = FrameEncoder(Coding.of({suffix!r}, (320, 240), Fraction(25)))
         image = random.integers(0, 255, (240, 320, 3), np.uint8)
@@ -387,7 +387,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_written(tiny_pb, tmp_path):
 
 def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monkeypatch, capsys):
     """A source that gives frames and then nothing more, as a camera does that was unplugged."""
-    from segmentation import video_source
+    from segmentation.video import source as video_source
     real, stalled = video_source.VideoSource.items, threading.Event()
 
     def items(self):
@@ -407,7 +407,7 @@ def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monk
 
 
 def live_source(*args):
-    from segmentation.video_source import VideoSource
+    from segmentation.video.source import VideoSource
     source = VideoSource(*args)
     source.live = True
     return source
@@ -432,7 +432,7 @@ def test_a_stream_over_http_is_read_to_its_end(segment, tmp_path, monkeypatch):
 
 
 def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("segmentation.video_source.frame_rate", lambda stream: None)
+    monkeypatch.setattr("segmentation.video.source.frame_rate", lambda stream: None)
     assert segment(make_clip(tmp_path / "in.mp4", 10)) == 0
     assert read_clip(tmp_path / "out.avi")[2] == 30
     assert "30 is taken; --fps sets another" in capsys.readouterr().err
@@ -440,7 +440,7 @@ def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monk
 
 @pytest.mark.parametrize("beginning", range(37, 42))
 def test_b_frames_at_the_edge_of_the_beginning_are_no_varying_rate(tmp_path, monkeypatch, beginning):
-    from segmentation import video_source
+    from segmentation.video import source as video_source
     monkeypatch.setattr(video_source, "BEGINNING", beginning)
     with video_source.VideoSource(make_clip(tmp_path / "in.mkv", 60, Fraction(30000, 1001))) as source:
         assert (source.rate, source.variable) == (Fraction(30000, 1001), False)
@@ -488,7 +488,7 @@ def test_real_clips_keep_their_frames_and_their_rate(segment, tmp_path, name, fr
 
 
 def test_frame_rate_of_streams():
-    from segmentation.video_source import frame_rate
+    from segmentation.video.source import frame_rate
     for average, guessed, expected in ((Fraction(25), Fraction(25), 25), (None, Fraction(0), None),
                                        (Fraction(90000), Fraction(90000), None), (Fraction(24), Fraction(50), 24),
                                        (Fraction(29970, 1000), Fraction(30000, 1001), Fraction(30000, 1001)),
@@ -497,7 +497,8 @@ def test_frame_rate_of_streams():
 
 
 def test_cameras_and_addresses_that_answer_nothing_are_refused():
-    from segmentation import SegmentationError, video_source
+    from segmentation import SegmentationError
+    from segmentation.video import source as video_source
     for name in ("0", "rtsp://127.0.0.1:1/none"):
         with pytest.raises(SegmentationError, match="cannot read"):
             video_source.VideoSource(name)
@@ -506,7 +507,7 @@ def test_cameras_and_addresses_that_answer_nothing_are_refused():
 @pytest.mark.slow
 def test_an_avi_past_4_gb_plays_to_its_last_frame(tmp_path):
     """By hand: python -m pytest -m slow (5 GB on the disk, some minutes)."""
-    from segmentation.video import VideoSink
+    from segmentation.video.sink import VideoSink
     path = tmp_path / "long.avi"
     noise = np.random.default_rng(0).integers(0, 255, (1080, 1920, 3), dtype=np.uint8)
     with VideoSink(path, (1920, 1080), Fraction(25)) as sink:

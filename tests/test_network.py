@@ -7,11 +7,11 @@ from conftest import MODEL_FOLDER
 from tiny_graph import frozen_graph, tiny_consts
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, MASKS
-from segmentation.network import MaskRCNN
-from segmentation.resizing import OFFICIAL, Resizer, input_size, parse_size, read_resizer, resize
-from segmentation.text_graph import set_value
-from segmentation.weights import COLORS, LABELS, TEXT_GRAPH
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.model import BOXES, MASKS
+from segmentation.network.resizing import OFFICIAL, Resizer, input_size, parse_size, read_resizer, resize
+from segmentation.network.text_graph import set_value
+from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH
 
 
 def tutorial_forward(pb, blob):

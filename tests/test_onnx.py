@@ -10,10 +10,12 @@ from conftest import MODEL_FOLDER, ROOT
 from tiny_graph import frozen_graph, tiny_consts
 
 import mask_rcnn
-from segmentation import SegmentationError, onnx_engines, to_onnx
-from segmentation.model import read_model
-from segmentation.network import MaskRCNN
-from segmentation.weights import DEMO, TEXT_GRAPH, find_model
+from segmentation import SegmentationError
+from segmentation.cli import to_onnx as to_onnx
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.model import read_model
+from segmentation.network.onnx import engines as onnx_engines
+from segmentation.network.weights import DEMO, TEXT_GRAPH, find_model
 
 onnx = pytest.importorskip("onnx", reason="pip install -r requirements-engines.txt")
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"pip install {name}"))
@@ -65,7 +67,7 @@ def test_sizes_in_a_row_give_what_opencv_gives(weights, noise, engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_winograd_changes_only_rounding(weights, noise, engine, monkeypatch):
-    monkeypatch.setattr("segmentation.onnx_layers.WINOGRAD_CHANNELS", 8)  # which the layer has here
+    monkeypatch.setattr("segmentation.network.onnx.layers.WINOGRAD_CHANNELS", 8)  # which the layer has here
     model = read_model(find_model(MODEL_FOLDER, weights))
     assert [node.op_type for node in onnx_engines.export(model, True).graph.node].count("DepthToSpace") == 1
     opencv, net = (MaskRCNN.load(MODEL_FOLDER, weights, size="raw", engine=name) for name in ("opencv", engine))

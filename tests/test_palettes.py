@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from segmentation.drawing.palettes import PALETTES, colors_for, pick_colors
 from segmentation.instances import Instances
-from segmentation.palettes import PALETTES, colors_for, pick_colors
-from segmentation.tracks import class_colors, id_color
-from segmentation.weights import COLORS, MODEL_FOLDER, read_colors
+from segmentation.network.weights import COLORS, MODEL_FOLDER, read_colors
+from segmentation.tracking.instance_ids import class_colors, id_color
 
 PALETTE = read_colors(MODEL_FOLDER / COLORS)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segmentation import SegmentationError, photos
+from segmentation import SegmentationError
+from segmentation import pictures as photos
 from segmentation.files import complete_file
-from segmentation.photos import find_photos, name_outputs, read_photo, write_picture
+from segmentation.pictures import find_photos, name_outputs, read_photo, write_picture
 
 RED = np.zeros((4, 6, 3), np.uint8)
 RED[:, :, 0] = 255  # RGB

@@ -11,7 +11,7 @@ import pytest
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances
-from segmentation.report import BARS, LONG_SIDE, Report, article, chart, outline
+from segmentation.results.report import BARS, LONG_SIDE, Report, article, chart, outline
 
 LABELS = ("person", "dog", 'a "great" <b>cat</b> & co.', *(f"class {i}" for i in range(3, 20)))
 COLORS = [(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]

@@ -9,7 +9,7 @@ import shutil
 import pytest
 from test_report import COLORS, LABELS, NASTY, PICTURE, TWO, instances
 
-from segmentation.report import BARS, Report
+from segmentation.results.report import BARS, Report
 
 pytestmark = pytest.mark.loopback  # selenium talks to chromedriver on this machine
 FLAGS = ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",

@@ -16,7 +16,7 @@ from pycocotools.coco import COCO
 
 import mask_rcnn
 import mask_rcnn_video
-from segmentation.weights import DEMO
+from segmentation.network.weights import DEMO
 
 PHOTO = ROOT / "images" / "example_01.jpg"
 CLIP = ROOT / "videos" / "cats_and_dogs.mp4"
@@ -77,7 +77,7 @@ def test_only_what_is_wanted_is_found(photos, tmp_path, options, wanted):
 
 
 def test_the_mask_head_sees_only_what_is_wanted(monkeypatch):
-    from segmentation.network import MaskRCNN
+    from segmentation.network.mask_rcnn import MaskRCNN
 
     net = MaskRCNN.load(MODEL_FOLDER, MODEL_FOLDER / DEMO, classes=["kite"])
     rows = []
@@ -214,7 +214,7 @@ def test_a_resumed_video_has_the_same_rows(video, tmp_path, monkeypatch):
     options = ["--json", tmp_path / "o.jsonl", "--csv", tmp_path / "o.csv", "--every", 4, "--palette", "instance"]
     assert video(*options, end="3") == 0
     whole = [(tmp_path / name).read_bytes() for name in ("o.jsonl", "o.csv")]
-    from segmentation.annotate import Annotator
+    from segmentation.video.annotate import Annotator
 
     look, calls = Annotator.look, []
 
@@ -276,7 +276,7 @@ def test_a_missing_package_is_named_and_nothing_is_begun(video, tmp_path, option
 
 
 def test_another_background_is_not_resumed_with(video, tmp_path, monkeypatch, capsys):
-    from segmentation.annotate import Annotator
+    from segmentation.video.annotate import Annotator
 
     look = Annotator.look
 

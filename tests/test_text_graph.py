@@ -3,10 +3,10 @@
 import pytest
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES
-from segmentation.opencv_engine import cut_in_two
-from segmentation.text_graph import cut, inputs, set_value, split_nodes, trunk_output
-from segmentation.weights import MODEL_FOLDER, TEXT_GRAPH
+from segmentation.network.model import BOXES
+from segmentation.network.opencv_engine import cut_in_two
+from segmentation.network.text_graph import cut, inputs, set_value, split_nodes, trunk_output
+from segmentation.network.weights import MODEL_FOLDER, TEXT_GRAPH
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from segmentation import SegmentationError
-from segmentation.timeline import POINTS, ROWS, Timeline
-from segmentation.tracks import class_colors
+from segmentation.results.timeline import POINTS, ROWS, Timeline
+from segmentation.tracking.instance_ids import class_colors
 
 
 @pytest.fixture(scope="module", autouse=True)

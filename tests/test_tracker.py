@@ -9,7 +9,7 @@ import pytest
 from test_tracks import found
 
 from segmentation import SegmentationError
-from segmentation.tracker import PATIENCE, Tracker
+from segmentation.tracking.tracker import PATIENCE, Tracker
 
 RATE = 10
 

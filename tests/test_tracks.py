@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from segmentation.instances import Instances
-from segmentation.tracks import InstanceIds, class_colors, id_color
+from segmentation.tracking.instance_ids import InstanceIds, class_colors, id_color
 
 
 def found(*objects):

@@ -16,12 +16,13 @@ pytest.importorskip("pycocotools", reason="training needs requirements-train.txt
 import torch
 from pycocotools import mask as rle_masks
 
-from segmentation import SegmentationError, network
-from segmentation.resizing import Resizer
+from segmentation import SegmentationError
+from segmentation.network import mask_rcnn as network
+from segmentation.network.resizing import Resizer
+from segmentation.network.weights import MODEL_FOLDER
 from segmentation.training import dataset, evaluate, frozen_graph, train
 from segmentation.training.model import MaskRCNN
 from segmentation.training.pretrained import fitted, operations, read_pretrained
-from segmentation.weights import MODEL_FOLDER
 
 # pycocotools is older than numpy 2's copy argument.
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning:pycocotools"),

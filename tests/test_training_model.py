@@ -10,6 +10,7 @@ pytest.importorskip("torch", reason="training needs requirements-train.txt")
 import torch
 
 from segmentation import SegmentationError
+from segmentation.network.weights import MODEL_FOLDER
 from segmentation.training import frozen_graph, targets, text_graph
 from segmentation.training.architectures import ARCHITECTURES, architecture_of
 from segmentation.training.classes import classes_known
@@ -17,7 +18,6 @@ from segmentation.training.layers import DepthwiseConvolution, same_padding
 from segmentation.training.losses import second_stage_losses
 from segmentation.training.model import MaskRCNN, crop_rois
 from segmentation.training.selecting import suppress
-from segmentation.weights import MODEL_FOLDER
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

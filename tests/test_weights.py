@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
-from segmentation import SegmentationError, weights
-from segmentation.weights import ARCHIVE, MODEL, MODEL_FOLDER, WEIGHTS, find_model
+from segmentation import SegmentationError
+from segmentation.network import weights
+from segmentation.network.weights import ARCHIVE, MODEL, MODEL_FOLDER, WEIGHTS, find_model
 
 GRAPH = b"the official weights, as far as this test goes"
 

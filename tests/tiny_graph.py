@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from segmentation.text_graph import inputs, split_nodes
+from segmentation.network.text_graph import inputs, split_nodes
 
 CHANNELS = 8
 BIASES = {0: 0.0, 1: 1.3, 3: 1.3}  # background, person, car; the other classes never win

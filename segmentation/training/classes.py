@@ -1,6 +1,6 @@
 """What a frozen graph holds for each class: rows of weights to leave out, and to copy from one that all share.
 
-A graph says which classes it knows by its box biases: those of the others are 0 (segmentation/model.py).
+A graph says which classes it knows by its box biases: those of the others are 0 (segmentation/network/model.py).
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """Annotated pictures in COCO's instance format, and the batches that training sees of them.
 
     data = load_coco("instances.json", "photos/", coco_names=names)
-    batch = make_batch(data, [0, 5, 7], Resizer(353, 609), np.random.default_rng(1))  # segmentation/resizing.py
+    batch = make_batch(data, [0, 5, 7], Resizer(353, 609), np.random.default_rng(1))  # segmentation/network/resizing.py
 
 The format is the one of cocodataset.org: a JSON file with `images`, `categories` and `annotations`, an
 object's outline as polygons or as RLE, compressed or not. Pictures and annotations that cannot be used are
@@ -21,7 +21,7 @@ from pycocotools import mask as rle_masks
 
 from segmentation import SegmentationError
 from segmentation.files import reason
-from segmentation.resizing import STRIDE, Resizer
+from segmentation.network.resizing import STRIDE, Resizer
 from segmentation.terminal import warn
 from segmentation.training.targets import JITTER, MASK_CELLS
 
@@ -325,7 +325,7 @@ def scaled(resizer, factor):
 def window_size(size_wh, rng):
     """The size of a batch whose whole pictures would have size_wh, and the part of their sides that it sees.
 
-    The sides stay what they are modulo the network's stride: why, says segmentation/resizing.py.
+    The sides stay what they are modulo the network's stride: why, says segmentation/network/resizing.py.
     """
     if rng.random() >= CROP:
         return size_wh, 1.0

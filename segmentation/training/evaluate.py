@@ -24,15 +24,15 @@ from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
 from segmentation import SegmentationError
-from segmentation.engines import DEVICES, PRECISIONS
+from segmentation.cli.options import number_in, parse, size
 from segmentation.instances import INTERPOLATIONS, paste_mask
-from segmentation.model import known_classes
-from segmentation.network import MaskRCNN
-from segmentation.options import number_in, parse, size
+from segmentation.network.engines import DEVICES, PRECISIONS
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.model import known_classes
+from segmentation.network.weights import LABELS, MODEL_FOLDER, read_labels
 from segmentation.terminal import info, run
 from segmentation.training.dataset import load_coco, read_picture
 from segmentation.training.frozen_graph import read_consts
-from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
 SURE = 0.9
 CONFIDENCE = 0.05  # AP looks at the whole curve, so also at what scores too little to be shown

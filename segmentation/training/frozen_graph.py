@@ -4,7 +4,7 @@
     write_consts("my_graph.pb", consts, half=True)
 
 cv2.dnn takes the weights of such a file and the layers of a text graph, so these nodes are all it needs.
-The messages and their field numbers are those at the top of segmentation/frozen_graph.py, which reads them.
+The messages and their field numbers are those at the top of segmentation/network/frozen_graph.py, which reads them.
 """
 
 import math
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation import frozen_graph as reader
 from segmentation.files import complete_file, reason
+from segmentation.network import frozen_graph as reader
 from segmentation.training.architectures import ARCHITECTURES, HEAD, TRUNK, architecture_of
 
 DTYPES = {"float32": 1, "int32": 3, "float16": 19}  # tensorflow.DataType

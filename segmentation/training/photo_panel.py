@@ -12,12 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from segmentation.network import MaskRCNN
-from segmentation.options import number_in
-from segmentation.photos import read_photo, write_picture
+from segmentation.cli.options import number_in
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.weights import DEMO, MODEL_FOLDER
+from segmentation.pictures import read_photo, write_picture
 from segmentation.terminal import info, run
 from segmentation.training.readme_pictures import drawn
-from segmentation.weights import DEMO, MODEL_FOLDER
 
 COLUMNS, TILE_WH = 5, (400, 300)
 

@@ -11,12 +11,12 @@ import sys
 import cv2
 import numpy as np
 
-from segmentation.draw import EFFECTS, FONT, Style, caption, draw_instances
-from segmentation.network import MaskRCNN
-from segmentation.palettes import colors_for
-from segmentation.photos import read_photo, write_picture
+from segmentation.drawing.draw import EFFECTS, FONT, Style, caption, draw_instances
+from segmentation.drawing.palettes import colors_for
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.weights import DEMO, MODEL_FOLDER
+from segmentation.pictures import read_photo, write_picture
 from segmentation.terminal import info, run
-from segmentation.weights import DEMO, MODEL_FOLDER
 
 ROOT = MODEL_FOLDER.parent
 DOCS = ROOT / "docs"

@@ -30,6 +30,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from segmentation.network.weights import MODEL_FOLDER
 from segmentation.training.architectures import (
     ANCHOR_STRIDE,
     ARCHITECTURES,
@@ -47,7 +48,6 @@ from segmentation.training.architectures import (
     parse_layers,
 )
 from segmentation.training.text_format import attribute_value, dims, tensor, text_lines
-from segmentation.weights import MODEL_FOLDER
 
 OUT = {"inception_v2": MODEL_FOLDER / "mask_rcnn_inception_v2_coco_2018_01_28.pbtxt",
        "mobilenet_v2": MODEL_FOLDER / "demo_inference_graph.pbtxt"}

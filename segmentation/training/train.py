@@ -28,10 +28,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from segmentation import SegmentationError, network
+from segmentation import SegmentationError
+from segmentation.cli.options import number_in
 from segmentation.files import complete_file
-from segmentation.options import number_in
-from segmentation.resizing import Resizer
+from segmentation.network import mask_rcnn as network
+from segmentation.network.resizing import Resizer
+from segmentation.network.weights import LABELS, MODEL_FOLDER, read_labels
 from segmentation.terminal import info, run, warn
 from segmentation.training import text_graph
 from segmentation.training.architectures import architecture_of
@@ -40,7 +42,6 @@ from segmentation.training.dataset import joined, load_coco, make_batch, repeate
 from segmentation.training.frozen_graph import SHIFT, read_consts, shift_masks, write_consts
 from segmentation.training.model import MaskRCNN
 from segmentation.training.pretrained import read_pretrained
-from segmentation.weights import LABELS, MODEL_FOLDER, read_labels
 
 # Measured for training from scratch on a CPU, in place of the published configuration's momentum of 0.9 and
 # learning rate of 0.0002 for 200,000 steps and more: AdamW comes to the same losses in some thousand.

@@ -26,8 +26,8 @@ from pycocotools import mask as rle
 from tqdm import tqdm
 
 from segmentation import SegmentationError
+from segmentation.cli.options import number_in
 from segmentation.files import complete_file, reason
-from segmentation.options import number_in
 from segmentation.terminal import info, run, warn
 from segmentation.training.scenes import backgrounds
 from segmentation.training.scenes.shapes import CLASSES, SUPERSAMPLING, draw_canvas

@@ -17,12 +17,12 @@ from typing import Optional
 import av
 
 from segmentation import SegmentationError
-from segmentation.chunks import CannotCut, PacketIndex, chunk_size, cut, read_chunks
-from segmentation.cluster import Drawing, in_order
-from segmentation.overlap import ReadAhead
 from segmentation.terminal import info
-from segmentation.video import Coding, FrameTimes
-from segmentation.video_source import Frame
+from segmentation.threads import ReadAhead
+from segmentation.video.sink import Coding, FrameTimes
+from segmentation.video.source import Frame
+from segmentation.workers.chunks import CannotCut, PacketIndex, chunk_size, cut, read_chunks
+from segmentation.workers.processes import Drawing, in_order
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Piece:
 class Spread:
     """All videos of a run on their way through the workers.
 
-    workers: see segmentation/cluster.py; net: a FoundElsewhere
+    workers: see segmentation/workers/processes.py; net: a FoundElsewhere
     jobs: the options of each video, in order; open_video: options -> (VideoSource, PartialVideo), ready to begin
     stop: the StopSignals in force, or None
     """

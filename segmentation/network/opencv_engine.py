@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, MASKS
-from segmentation.text_graph import cut, set_value
+from segmentation.network.model import BOXES, MASKS
+from segmentation.network.text_graph import cut, set_value
 
 DEVICES = {
     "cpu": ("DNN_BACKEND_OPENCV", "DNN_TARGET_CPU"),
@@ -24,7 +24,7 @@ set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLev
 
 
 class OpenCV:
-    """A model on cv2.dnn; see segmentation/engines.py."""
+    """A model on cv2.dnn; see segmentation/network/engines.py."""
 
     def __init__(self, target, device, model, confidence, proposals):
         text_graph = set_value(model.text_graph, "detection_out", "keep_top_k", proposals)

@@ -6,7 +6,7 @@ import unicodedata
 import cv2
 import numpy as np
 
-from segmentation.effects import crop, picture_scale, soften
+from segmentation.drawing.effects import crop, picture_scale, soften
 from segmentation.instances import paste_mask
 
 NAME_LENGTH = 40  # characters; at four bytes each that leaves 95 of the 255 a file name may have

@@ -28,13 +28,13 @@ from typing import Optional
 import cv2
 
 from segmentation import SegmentationError
-from segmentation.annotate import Annotator
-from segmentation.chunks import CannotCut, decode
-from segmentation.draw import Style
-from segmentation.network import MaskRCNN
+from segmentation.drawing.draw import Style
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.weights import ModelFiles
 from segmentation.terminal import warn
-from segmentation.video import Coding, FrameEncoder
-from segmentation.weights import ModelFiles
+from segmentation.video.annotate import Annotator
+from segmentation.video.sink import Coding, FrameEncoder
+from segmentation.workers.chunks import CannotCut, decode
 
 ATTEMPTS = 3  # how often a chunk may fail
 AHEAD = 2  # chunks for each worker that are given out and not joined yet, so that memory stays bounded

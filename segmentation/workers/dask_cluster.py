@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster, offering what segmentation/cluster.py asks of workers.
+"""The workers of a Dask cluster, offering what segmentation/workers/processes.py asks of workers.
 
 Every machine of it holds this project at the same state, and its scheduler and workers are started there, so
 that they can import `segmentation`. The model's files go to each worker once, and are checked by their hashes;
@@ -21,9 +21,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from segmentation import SegmentationError
-from segmentation.cluster import AHEAD, ATTEMPTS, Task, attempt
+from segmentation.network.weights import ModelFiles
 from segmentation.terminal import info, warn
-from segmentation.weights import ModelFiles
+from segmentation.workers.processes import AHEAD, ATTEMPTS, Task, attempt
 
 try:
     import distributed
@@ -90,7 +90,7 @@ def do(name, code, chunk, drawing):
 def code_hash():
     """A hash of the code that decides what a chunk becomes."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -3,15 +3,15 @@
 from itertools import chain, count
 from pathlib import Path
 
-from segmentation.cutouts import cut_out, instance_map, object_mask, safe_name
-from segmentation.export import Csv, JsonDataset, JsonLines, JsonList, RowFile, describe
 from segmentation.files import make_folder
-from segmentation.photos import write_picture
-from segmentation.report import Report
+from segmentation.pictures import write_picture
+from segmentation.results.cutouts import cut_out, instance_map, object_mask, safe_name
+from segmentation.results.report import Report
+from segmentation.results.rows import Csv, JsonDataset, JsonLines, JsonList, RowFile, describe
+from segmentation.results.timeline import Timeline
 from segmentation.terminal import warn
-from segmentation.timeline import Timeline
-from segmentation.tracker import Tracker
-from segmentation.tracks import class_colors
+from segmentation.tracking.instance_ids import class_colors
+from segmentation.tracking.tracker import Tracker
 
 HIDING = ("blur", "pixelate")  # the effects that are for what nobody is to see
 

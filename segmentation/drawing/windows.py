@@ -60,8 +60,8 @@ class Preview:
     """
 
     def __init__(self):
-        self.process = subprocess.Popen([sys.executable, "-m", "segmentation.windows"], stdin=subprocess.PIPE,
-                                        cwd=Path(__file__).parent.parent, stderr=subprocess.DEVNULL,
+        self.process = subprocess.Popen([sys.executable, "-m", "segmentation.drawing.windows"], stdin=subprocess.PIPE,
+                                        cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL,
                                         start_new_session=True)  # Ctrl-C is for the run, not for the window
 
     def show(self, picture):

@@ -16,7 +16,8 @@ at loading.
 
 from functools import partial
 
-from segmentation import onnx_engines, opencv_engine
+from segmentation.network import opencv_engine
+from segmentation.network.onnx import engines as onnx_engines
 
 DEVICES = {"opencv": opencv_engine.DEVICES, "onnxruntime": onnx_engines.PROVIDERS,
            "openvino": onnx_engines.OPENVINO_DEVICES}

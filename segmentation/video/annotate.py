@@ -3,10 +3,10 @@
 import time
 from collections import Counter
 
-from segmentation.draw import Style, caption, draw_instances
-from segmentation.export import Seen
-from segmentation.palettes import colors_for
-from segmentation.tracks import InstanceIds
+from segmentation.drawing.draw import Style, caption, draw_instances
+from segmentation.drawing.palettes import colors_for
+from segmentation.results.rows import Seen
+from segmentation.tracking.instance_ids import InstanceIds
 
 
 class Annotator:

@@ -10,10 +10,10 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import read_text, reason
-from segmentation.frozen_graph import read_consts
+from segmentation.network.frozen_graph import read_consts
+from segmentation.network.text_graph import inputs, split_nodes, trunk_output, value_of
+from segmentation.network.weights import read_labels
 from segmentation.terminal import warn
-from segmentation.text_graph import inputs, split_nodes, trunk_output, value_of
-from segmentation.weights import read_labels
 
 # Nodes of the text graph.
 IMAGE, BOXES, MASKS = "image_tensor", "detection_out_final", "detection_masks"
@@ -43,7 +43,7 @@ class Model(NamedTuple):
 
 
 def read_model(files):
-    """The Model of segmentation/weights.py's ModelFiles; says so on stderr where it is the demo.
+    """The Model of segmentation/network/weights.py's ModelFiles; says so on stderr where it is the demo.
 
     Raises SegmentationError where a file is not what it should be or does not fit the others.
     """

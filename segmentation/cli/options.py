@@ -6,17 +6,17 @@ from pathlib import Path
 from PIL import ImageColor
 
 from segmentation import SegmentationError
-from segmentation.draw import EFFECTS, Style
-from segmentation.engines import DEVICES, PRECISIONS, check_choice
+from segmentation.drawing.draw import EFFECTS, Style
+from segmentation.drawing.palettes import PALETTES
 from segmentation.instances import INTERPOLATIONS
-from segmentation.network import PROPOSALS, MaskRCNN
-from segmentation.palettes import PALETTES
-from segmentation.photos import read_photo
-from segmentation.resizing import parse_size
-from segmentation.results import check_results
-from segmentation.selection import parse_area
+from segmentation.network.engines import DEVICES, PRECISIONS, check_choice
+from segmentation.network.mask_rcnn import PROPOSALS, MaskRCNN
+from segmentation.network.resizing import parse_size
+from segmentation.network.selection import parse_area
+from segmentation.network.weights import MODEL_FOLDER
+from segmentation.pictures import read_photo
+from segmentation.results.outputs import check_results
 from segmentation.terminal import info
-from segmentation.weights import MODEL_FOLDER
 
 
 def add_network_options(parser):

@@ -14,8 +14,8 @@ import av
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file, reason
-from segmentation.overlap import WriteBehind
-from segmentation.video import SEGMENT, VideoSink, count_frames, encoded_frames
+from segmentation.threads import WriteBehind
+from segmentation.video.sink import SEGMENT, VideoSink, count_frames, encoded_frames
 
 POINTS = 4  # how many points to go on from are kept: a killed run may have lost its last frames
 

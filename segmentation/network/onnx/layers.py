@@ -1,6 +1,6 @@
 """TensorFlow's layers with weights as ONNX: convolutions and products that take in biases and normalisation.
 
-Each function is one of segmentation/onnx_graph.py's OPS. Two convolutions are computed in other ways than the
+Each function is one of segmentation/network/onnx/graph.py's OPS. Two convolutions are computed in other ways than the
 graph states, which change nothing but rounding: convolution_of_enlarged and winograd_convolution.
 """
 

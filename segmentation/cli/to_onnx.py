@@ -1,10 +1,10 @@
 """Write a frozen graph as a standard ONNX model, for ONNX Runtime, OpenVINO and whatever else reads ONNX.
 
-    python -m segmentation.to_onnx                                   # beside the official weights
-    python -m segmentation.to_onnx --weights my_graph.pb --out my_graph.onnx
+    python -m segmentation.cli.to_onnx                                   # beside the official weights
+    python -m segmentation.cli.to_onnx --weights my_graph.pb --out my_graph.onnx
 
 The scripts' --engine does the same by itself; this is for other programs. What goes in and what comes out,
-says segmentation/onnx_graph.py, which does the work: preprocessing, boxes, their suppression and the masks are
+says segmentation/network/onnx/graph.py, which does the work: preprocessing, boxes, their suppression and the masks are
 all inside.
 """
 
@@ -12,12 +12,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from segmentation.model import read_model
-from segmentation.network import PROPOSALS
-from segmentation.onnx_engines import export, find_module, save, set_for_user
-from segmentation.options import number_in
+from segmentation.cli.options import number_in
+from segmentation.network.mask_rcnn import PROPOSALS
+from segmentation.network.model import read_model
+from segmentation.network.onnx.engines import export, find_module, save, set_for_user
+from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.terminal import info, run
-from segmentation.weights import MODEL_FOLDER, find_model
 
 
 def work(args):

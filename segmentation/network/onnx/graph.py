@@ -17,9 +17,9 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from segmentation import SegmentationError
-from segmentation.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
-from segmentation.onnx_boxes import anchor_boxes, crop, detections
-from segmentation.onnx_layers import (
+from segmentation.network.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
+from segmentation.network.onnx.boxes import anchor_boxes, crop, detections
+from segmentation.network.onnx.layers import (
     Enlarged,
     bias,
     convolution,
@@ -28,7 +28,7 @@ from segmentation.onnx_layers import (
     product,
     window,
 )
-from segmentation.text_graph import read_nodes, trunk_output
+from segmentation.network.text_graph import read_nodes, trunk_output
 
 OPSET, IR_VERSION = 17, 8  # which ONNX Runtime takes from 1.12 on, and OpenVINO from 2023.0
 

@@ -17,14 +17,14 @@ from pathlib import Path
 import av
 
 from segmentation import SegmentationError
-from segmentation.cluster import LocalWorkers, Task, automatic_workers, cores
-from segmentation.joining import FoundElsewhere, Spread
-from segmentation.model import read_model
-from segmentation.options import number_in
-from segmentation.progress import Progress, Share
+from segmentation.cli.options import number_in
+from segmentation.cli.progress import Progress, Share
+from segmentation.network.model import read_model
+from segmentation.network.weights import find_model, read_colors
 from segmentation.terminal import brief, info, warn
-from segmentation.video import find_encoder
-from segmentation.weights import find_model, read_colors
+from segmentation.video.sink import find_encoder
+from segmentation.workers.merging import FoundElsewhere, Spread
+from segmentation.workers.processes import LocalWorkers, Task, automatic_workers, cores
 
 # What is taken for a video in a folder; a file named is read whatever it is called.
 VIDEOS = {".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv",
@@ -182,7 +182,7 @@ def open_spread(args, jobs, open_video):
 def workers_for(args):
     """A function of a Task: the workers that the options ask for."""
     if args.scheduler:
-        from segmentation.dask_cluster import DaskWorkers  # needs a package that not everyone has
+        from segmentation.workers.dask_cluster import DaskWorkers  # needs a package that not everyone has
         return lambda task: DaskWorkers(task, args.scheduler)
     number = automatic_workers() if args.workers == "auto" else args.workers
     threads = max(1, cores() // number)

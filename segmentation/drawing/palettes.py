@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segmentation.tracks import class_colors, id_color
+from segmentation.tracking.instance_ids import class_colors, id_color
 
 PALETTES = ("colors", "class", "instance")
 

@@ -1,11 +1,11 @@
 """The graph's boxes as ONNX: anchors, decoding and suppression, and the features under boxes.
 
-Each function is one of segmentation/onnx_graph.py's OPS.
+Each function is one of segmentation/network/onnx/graph.py's OPS.
 """
 
 import numpy as np
 
-from segmentation.model import BOXES
+from segmentation.network.model import BOXES
 
 CONFIDENCE, PROPOSALS = "confidence", "proposals"  # the initializers that may be set for a user
 

@@ -1,7 +1,7 @@
 """The engines "onnxruntime" and "openvino": the frozen graph as one ONNX model.
 
 The model is kept beside the weights with a key of all that it was made from; where that has changed, it is
-made anew. For my_graph.pb that is my_graph.onnx, as segmentation/to_onnx.py writes it, and for float32 on a CPU
+made anew. For my_graph.pb that is my_graph.onnx, as cli/to_onnx.py writes it, and for float32 on a CPU
 my_graph.winograd.onnx. What a user chooses, the confidence and the number of proposals, is set in memory.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file
-from segmentation.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
+from segmentation.network.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
 from segmentation.terminal import warn
 
 # The command line's name of a device -> the engine's.
@@ -31,11 +31,11 @@ BF16_STEPS = ([([IMAGE], [BOXES], "bf16")],
               [([IMAGE], [FEATURES], "bf16"), ([FEATURES, BOXES], [MASK_BOXES], "f32"),
                ([FEATURES, MASK_BOXES], [MASKS], "bf16")])
 KEY = "made_from"  # in the file's metadata
-CONVERTER = [Path(__file__).with_name(f"onnx_{part}.py") for part in ("graph", "layers", "boxes")]
+CONVERTER = [Path(__file__).with_name(f"{part}.py") for part in ("graph", "layers", "boxes")]
 
 
 class OnnxRuntime:
-    """A model on ONNX Runtime; see segmentation/engines.py."""
+    """A model on ONNX Runtime; see segmentation/network/engines.py."""
 
     def __init__(self, onnxruntime, device, model, confidence, proposals):
         options = onnxruntime.SessionOptions()
@@ -59,7 +59,7 @@ class OnnxRuntime:
 
 
 class OpenVINO:
-    """A model on OpenVINO; see segmentation/engines.py."""
+    """A model on OpenVINO; see segmentation/network/engines.py."""
 
     def __init__(self, openvino, device, precision, model, confidence, proposals):
         winograd = (device, precision) == ("cpu", "fp32")  # in bf16 it is neither faster nor exact enough
@@ -171,10 +171,10 @@ def key_of(model):
 
 
 def export(model, winograd=False):
-    """The onnx.ModelProto of a Model, checked, with its key; winograd: see segmentation/onnx_graph.py."""
+    """The onnx.ModelProto of a Model, checked, with its key; winograd: see segmentation/network/onnx/graph.py."""
     import onnx
 
-    from segmentation.onnx_graph import convert
+    from segmentation.network.onnx.graph import convert
 
     with plain_errors(f"cannot export {model.weights}"):
         proto = convert(model.text_graph, model.consts, winograd)
@@ -193,7 +193,7 @@ def set_for_user(proto, confidence, proposals):
     """Set the confidence and the number of proposals of an onnx.ModelProto."""
     from onnx import numpy_helper
 
-    from segmentation.onnx_boxes import CONFIDENCE, PROPOSALS
+    from segmentation.network.onnx.boxes import CONFIDENCE, PROPOSALS
 
     values = {CONFIDENCE: np.float32([confidence]), PROPOSALS: np.int64([proposals])}
     for tensor in proto.graph.initializer:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from imutils import build_montages
 
-from segmentation.effects import EFFECTS, PAINT, cover, crop, largest_first, picture_scale
+from segmentation.drawing.effects import EFFECTS, PAINT, cover, crop, largest_first, picture_scale
 from segmentation.instances import INTERPOLATIONS, paste_mask
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -22,8 +22,8 @@ import av
 import numpy as np
 
 from segmentation.files import reason
-from segmentation.video import SEGMENT
-from segmentation.video_source import REORDERED, Frame, go_to, open_container, to_bgr
+from segmentation.video.sink import SEGMENT
+from segmentation.video.source import REORDERED, Frame, go_to, open_container, to_bgr
 
 LONGEST_LEAD = 1000  # frames decoded for nothing before a chunk, at most; x264's keyframes lie 250 apart
 LONGEST_CHUNK = 2400  # frames; their encoded pictures wait in memory

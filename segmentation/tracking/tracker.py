@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.tracks import same_objects
+from segmentation.tracking.instance_ids import same_objects
 
 OVERLAP = 0.1  # ByteTrack's own: intersection over union of an object's box with where it was expected
 PATIENCE = 5, 60  # the fewest and the most calls that an object may be missing for

@@ -8,14 +8,14 @@
 import cv2
 import numpy as np
 
-from segmentation.engines import load_engine
 from segmentation.instances import decode
-from segmentation.model import read_model
-from segmentation.opencv_engine import plain_errors
-from segmentation.resizing import OFFICIAL, parse_size, read_resizer, resize
-from segmentation.selection import select
-from segmentation.text_graph import value_of
-from segmentation.weights import find_model, read_colors
+from segmentation.network.engines import load_engine
+from segmentation.network.model import read_model
+from segmentation.network.opencv_engine import plain_errors
+from segmentation.network.resizing import OFFICIAL, parse_size, read_resizer, resize
+from segmentation.network.selection import select
+from segmentation.network.text_graph import value_of
+from segmentation.network.weights import find_model, read_colors
 
 PROPOSALS = (10, 300)  # the fewest and the most that may be asked for
 
@@ -24,7 +24,7 @@ class MaskRCNN:
     """The network, loaded. One per process: a cv2.dnn.Net is not safe to share between threads."""
 
     def __init__(self, engine, weights, labels, colors, size, resizer, selection):
-        self.engine, self.weights = engine, weights  # segmentation/engines.py; the path they come from
+        self.engine, self.weights = engine, weights  # segmentation/network/engines.py; the path they come from
         self.labels, self.colors = labels, colors    # names by class; the model folder's (B, G, R)
         self.size, self.resizer = size, resizer
         self.selection = selection  # which detections count
@@ -34,7 +34,7 @@ class MaskRCNN:
              device="cpu", precision="fp32", classes=None, exclude=(), min_area="0"):
         """The network of a model folder, ready to run.
 
-        model_dir: a folder as segmentation/weights.py describes; missing weights are fetched into it. Where
+        model_dir: a folder as segmentation/network/weights.py describes; missing weights are fetched into it. Where
             they cannot be, the demo graph in it is used, and two lines on stderr say so
         weights: a frozen graph, the official archive or a folder to take instead; files that a graph carries
             beside it are used too
@@ -42,7 +42,7 @@ class MaskRCNN:
             800, the long side at most 1365), "raw" (the picture as it is), or (width, height) or "WxH"
         confidence: detections score more than this, 0..1
         proposals: RoIs that the second stage looks at, 10..300; fewer is faster. None: the model's own number
-        engine, device, precision: what runs it: see segmentation/engines.py
+        engine, device, precision: what runs it: see segmentation/network/engines.py
         classes, exclude: names (or COCO's numbers) of the only classes, or of those not to be looked for
         min_area: the smallest box, in pixels of the picture or, as "0.5%", as a part of it
 

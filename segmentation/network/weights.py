@@ -40,7 +40,7 @@ ARCHIVE_URL = f"http://download.tensorflow.org/models/object_detection/{ARCHIVE}
 ARCHIVE_SHA256 = "4f57861c2ff1c87e92495789ee266e41a7dc79a038521d93a153be403b0b601f"
 WEIGHTS_SHA1 = "c8adff66a1e23e607f57cf1a7cfabad0faa371f9"
 
-MODEL_FOLDER = Path(__file__).resolve().parent.parent / "mask-rcnn-coco"
+MODEL_FOLDER = Path(__file__).resolve().parents[2] / "mask-rcnn-coco"
 
 
 class FetchError(SegmentationError):
