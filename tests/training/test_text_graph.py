@@ -15,7 +15,7 @@ from segmentation.training import architectures, text_format
 from segmentation.training import text_graph as make
 from segmentation.training.architectures import ARCHITECTURES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "mask_rcnn_inception_v2_coco_2018_01_28.pbtxt"
 REFERENCE = ROOT.parent / "shared" / "reference" / NAME
 

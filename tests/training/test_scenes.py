@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 from segmentation.training import example_files
 from segmentation.training.scenes import draw as scenes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = (200, 160)
 
 COCO_NAMES = """person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire

@@ -7,7 +7,7 @@ import json
 import shutil
 
 import pytest
-from test_report import COLORS, LABELS, NASTY, PICTURE, TWO, instances
+from results.test_report import COLORS, LABELS, NASTY, PICTURE, TWO, instances
 
 from segmentation.results.report import BARS, Report
 

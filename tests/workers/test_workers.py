@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from clips import make_clip, numbers_in, read_clip, sound_in
 from conftest import MODEL_FOLDER, ROOT
-from test_chunks import OPEN_GOP, VARYING
+from workers.test_chunks import OPEN_GOP, VARYING
 
 import mask_rcnn_video
 from segmentation import SegmentationError

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from test_tracks import found
+from tracking.test_instance_ids import found
 
 from segmentation import SegmentationError
 from segmentation.tracking.tracker import PATIENCE, Tracker
