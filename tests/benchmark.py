@@ -85,7 +85,8 @@ def compare(files, weights, image, engines, detections, rounds):
     ways = [Way("tutorial", lambda: tutorial_forward(single, image))]
     for name in engines:
         engine, _, precision = name.partition("-")
-        net = MaskRCNN.load(MODEL_FOLDER, weights, "raw", confidence, engine=engine, precision=precision or "fp32")
+        net = MaskRCNN.load(MODEL_FOLDER, weights, size="raw", confidence=confidence, engine=engine,
+                            precision=precision or "fp32")
         ways.append(Way(name, lambda net=net: net.forward(image)))
     peak = Way("peak", matrix_product)
     for _ in range(rounds + 1):

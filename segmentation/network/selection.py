@@ -38,19 +38,16 @@ class Selection:
         return keep
 
 
-def select(labels, confidence=0.5, classes=None, exclude=(), min_area="0"):
-    """The Selection that options ask for.
-
-    labels: the names of the classes; classes, exclude: see find_classes; min_area: see parse_area
-    """
+def select(labels, options):
+    """The Selection that NetworkOptions ask for; labels: the names of the classes."""
     class_ids = None
-    if classes or exclude:
-        wanted = find_classes(classes, labels) if classes else set(range(len(labels)))
-        class_ids = frozenset(wanted - find_classes(exclude, labels))
+    if options.classes or options.exclude:
+        wanted = find_classes(options.classes, labels) if options.classes else set(range(len(labels)))
+        class_ids = frozenset(wanted - find_classes(options.exclude, labels))
         if not class_ids:
             raise SegmentationError("--classes and --exclude leave no class to look for")
-    pixels, share = parse_area(min_area)
-    return Selection(confidence, class_ids, pixels, share)
+    pixels, share = parse_area(options.min_area)
+    return Selection(options.confidence, class_ids, pixels, share)
 
 
 def find_classes(names, labels):

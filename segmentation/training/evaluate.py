@@ -147,7 +147,7 @@ def report(found, pictures):
 def work(args):
     """Load, measure, print; the exit code."""
     dataset = load_coco(args.annotations, args.images, read_labels(MODEL_FOLDER / LABELS))
-    net = MaskRCNN.load(MODEL_FOLDER, args.weights, args.size, args.confidence, engine=args.engine,
+    net = MaskRCNN.load(MODEL_FOLDER, args.weights, size=args.size, confidence=args.confidence, engine=args.engine,
                         precision=args.precision)
     if net.labels != tuple(dataset.names):
         raise SegmentationError(f"{args.annotations} is about other classes ({', '.join(dataset.names[:3])}, ...) "

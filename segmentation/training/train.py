@@ -378,7 +378,7 @@ def measure(data, args):
     """Print the AP on the pictures kept out of training, through the network that the scripts run."""
     from segmentation.training import evaluate
 
-    net = network.MaskRCNN.load(MODEL_FOLDER, args.out, "keep", evaluate.CONFIDENCE)
+    net = network.MaskRCNN.load(MODEL_FOLDER, args.out, confidence=evaluate.CONFIDENCE)
     print(evaluate.report(*evaluate.evaluate(net, data), len(data)))
 
 
