@@ -1,23 +1,27 @@
-"""Files that appear under their final name only when they are complete, and text files read."""
+"""Write files so that they get their final name only when they are complete; read text files."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Union
 
 from segmentation import SegmentationError
 
+AnyPath = Union[str, Path]
+
 
 @contextmanager
-def complete_file(path):
-    """A temporary path beside `path` to write to, renamed to `path` when the block ends without an error.
+def complete_file(path: AnyPath) -> Iterator[Path]:
+    """A temporary path next to `path`. It is renamed to `path` when the block ends without an error.
 
-    The suffix stays the same, for writers that go by it; the folder is made. When the block raises,
-    the temporary file is removed and whatever stood at `path` still stands there.
+    The temporary path has the same suffix, because some writers choose the format by it. The folder is made if it is
+    missing. If the block raises, the temporary file is removed and the old file at `path` stays as it was.
 
         with complete_file("output/photo.png") as temporary:
             temporary.write_bytes(data)
 
-    Raises SegmentationError where the folder or the file cannot be written.
+    Raises SegmentationError if the folder or the file cannot be written.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -31,29 +35,29 @@ def complete_file(path):
 
 
 @contextmanager
-def writing(path):
-    """Raises SegmentationError where the block fails to write to `path`."""
+def writing(path: AnyPath) -> Iterator[None]:
+    """Turn an OSError in the block into a SegmentationError that names `path`."""
     try:
         yield
     except OSError as error:
         raise SegmentationError(f"cannot write {path}: {reason(error)}") from error
 
 
-def make_folder(path):
-    """Make a folder and those above it, where they are not there; SegmentationError where that fails."""
+def make_folder(path: AnyPath) -> None:
+    """Make a folder and the folders above it. Raises SegmentationError if that fails."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SegmentationError(f"cannot write to {path}: {reason(error)}") from error
 
 
-def reason(error):
-    """What the operating system says of a failure, without the path and the number."""
+def reason(error: BaseException) -> str:
+    """The operating system's own words for an error, without the path and the number."""
     return getattr(error, "strerror", None) or str(error)
 
 
-def read_text(path):
-    """The text of a UTF-8 file."""
+def read_text(path: AnyPath) -> str:
+    """The text of a UTF-8 file. Raises SegmentationError if it cannot be read or is not UTF-8."""
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:

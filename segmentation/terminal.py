@@ -1,20 +1,25 @@
-"""What a run says on stdout and stderr, and how it ends."""
+"""The lines of a run on stdout and stderr, Ctrl-C, and the exit code."""
 
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Callable, Optional, TypeVar
 
 from tqdm import tqdm
 
 from segmentation import SegmentationError
 
+Args = TypeVar("Args")
+
 lines = {"brief": False}
 
 
 @contextmanager
-def brief():
-    """While it lasts, only those [INFO] lines are printed that always are."""
+def brief() -> Iterator[None]:
+    """Suppress [INFO] lines in the block, except those that are printed with always=True."""
     lines["brief"] = True
     try:
         yield
@@ -22,10 +27,10 @@ def brief():
         lines["brief"] = False
 
 
-def info(text, always=False):
-    """One [INFO] line on stdout, above a progress bar where there is one.
+def info(text: str, always: bool = False) -> None:
+    """Print one [INFO] line on stdout, above the progress bar if there is one.
 
-    A reader that has gone away (| head) is no reason to stop the work.
+    A closed pipe (| head) does not stop the work.
     """
     if lines["brief"] and not always:
         return
@@ -36,27 +41,27 @@ def info(text, always=False):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def warn(text):
-    """One line on stderr, where warnings and errors go."""
+def warn(text: str) -> None:
+    """Print one line on stderr, where warnings and errors go."""
     tqdm.write(text, file=sys.stderr)
     sys.stderr.flush()
 
 
 @contextmanager
-def interruptible():
-    """While it lasts, Ctrl-C raises KeyboardInterrupt; gives a function that raises it again where that was lost.
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Ctrl-C raises KeyboardInterrupt in the block. Gives a function that raises it again if it was lost.
 
-    Python drops what a signal raises while a destructor or the callback of a weak reference happens to run.
-    Where Ctrl-C is ignored, as in the background of a shell script, it stays so.
+    Python drops an exception of a signal that arrives inside a destructor or inside the callback of a weak
+    reference. If Ctrl-C is ignored, as in the background of a shell script, it stays ignored.
     """
-    came = []
+    received = []
 
-    def interrupt(number, frame):
-        came.append(number)
+    def interrupt(number: int, frame: Optional[FrameType]) -> None:
+        received.append(number)
         raise KeyboardInterrupt
 
-    def check():
-        if came:
+    def check() -> None:
+        if received:
             raise KeyboardInterrupt
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
@@ -67,12 +72,14 @@ def interruptible():
         signal.signal(signal.SIGINT, before)
 
 
-def run(work, args):
-    """The exit code of work(args): what it returns, 1 for an error that the user can mend, 130 for Ctrl-C."""
+def run(work: Callable[[Args], int], args: Args) -> int:
+    """The exit code of work(args): its result, 1 for a SegmentationError, 130 for Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
-        # A file name that the terminal's encoding lacks is no reason to stop (a notebook's stream takes all).
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+        # A file name with characters that the terminal lacks does not stop the run. A notebook's stream has no
+        # reconfigure and takes all characters.
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="backslashreplace")
     try:
         return work(args)
     except SegmentationError as error:

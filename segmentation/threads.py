@@ -1,40 +1,47 @@
-"""Work done beside the main thread: items read ahead, results written behind, both in order and bounded.
+"""Work in a second thread: ReadAhead reads items early, WriteBehind makes calls later. Both keep the order.
 
-Reading and writing spend their time in codecs, which let other threads run, so they cost a run nothing
-while the network works.
+Readers and writers spend their time in codecs, and codecs let other threads run. So reading and writing cost a run
+nothing while the network works.
 """
 
 import queue
 import threading
 import time
+from collections.abc import Iterable
+from typing import Any, Callable, Generic, Optional, TypeVar
 
-DEPTH = 8  # items that wait at most: 8 frames of 4K are 200 MB
+DEPTH = 8  # the most items that wait: 8 frames of 4K are 200 MB
+
+Item = TypeVar("Item")
 
 
-class ReadAhead:
-    """An iterator over items that another thread takes from an iterable, at most `depth` ahead.
+class ReadAhead(Generic[Item]):
+    """An iterator over `items`. A second thread takes them from the iterable, at most `depth` ahead.
 
-    An error of the iterable is raised where its item would have come. It ends early where `stopped()` says so,
-    and raises TimeoutError where nothing comes for `patience` seconds.
+    An error of the iterable is raised where its item would have come. The iterator ends early when `stopped()` is
+    true. It raises TimeoutError when nothing comes for `patience` seconds.
     """
 
-    def __init__(self, items, patience=None, stopped=lambda: False, depth=DEPTH):
+    def __init__(self, items: Iterable[Item], patience: Optional[float] = None,
+                 stopped: Callable[[], bool] = lambda: False, depth: int = DEPTH) -> None:
         self.items, self.patience, self.stopped = items, patience, stopped
-        self.queue, self.closed = queue.Queue(depth), threading.Event()
+        self.queue: queue.Queue[tuple[str, Any]] = queue.Queue(depth)
+        self.closed = threading.Event()
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 
-    def read(self):
+    def read(self) -> None:
+        """Put every item, then the end or the error, into the queue. Runs in the second thread."""
         try:
             for item in self.items:
                 if not self.offer(("item", item)):
                     return
             self.offer(("end", None))
-        except BaseException as error:  # it belongs to the thread that reads us
+        except BaseException as error:  # it belongs to the thread that reads from this object
             self.offer(("error", error))
 
-    def offer(self, entry):
-        """Queue an entry; False where nobody wants it any more."""
+    def offer(self, entry: tuple[str, Any]) -> bool:
+        """Put an entry into the queue. False if the reader has closed it."""
         while not self.closed.is_set():
             try:
                 self.queue.put(entry, timeout=0.1)
@@ -43,11 +50,11 @@ class ReadAhead:
                 pass
         return False
 
-    def __iter__(self):
+    def __iter__(self) -> "ReadAhead[Item]":
         return self
 
-    def __next__(self):
-        waited = 0
+    def __next__(self) -> Item:
+        waited = 0.0
         while not self.stopped():
             try:
                 kind, value = self.queue.get(timeout=0.1)
@@ -62,44 +69,46 @@ class ReadAhead:
             return value
         raise StopIteration if kind == "end" else value
 
-    def close(self, abandon=False):
-        """End the thread; `abandon` it where its source may never give another item."""
+    def close(self, abandon: bool = False) -> None:
+        """End the second thread. With `abandon`, do not wait for it: its source may never give another item."""
         self.closed.set()
         if not abandon:
             self.thread.join()
 
 
 class WriteBehind:
-    """Calls made in another thread, in order, at most `depth` behind.
+    """Makes calls in a second thread, in order. At most `depth` calls wait.
 
-    An error of a call is raised by the next one, or by `drain`; no call after it is made.
+    An error of a call is raised by the next call, or by `drain`. After an error no more calls are made.
     seconds: how long the calls took so far
     """
 
-    def __init__(self, depth=DEPTH):
-        self.error, self.seconds = None, 0.0
-        self.queue = queue.Queue(depth)
+    def __init__(self, depth: int = DEPTH) -> None:
+        self.error: Optional[BaseException] = None
+        self.seconds = 0.0
+        self.queue: queue.Queue[Optional[tuple[Any, ...]]] = queue.Queue(depth)
         self.thread = threading.Thread(target=self.work, daemon=True)
         self.thread.start()
 
-    def work(self):
+    def work(self) -> None:
+        """Make the calls of the queue until None comes. Runs in the second thread."""
         while (call := self.queue.get()) is not None:
             if self.error is None:
                 began = time.perf_counter()
                 try:
                     call[0](*call[1:])
-                except BaseException as error:  # it belongs to the thread that calls us
+                except BaseException as error:  # it belongs to the thread that calls this object
                     self.error = error
                 self.seconds += time.perf_counter() - began
 
-    def __call__(self, function, *args):
-        """Have function(*args) called once it is its turn."""
+    def __call__(self, function: Callable[..., Any], *args: Any) -> None:
+        """Queue the call function(*args)."""
         if self.error is not None:
             raise self.error
         self.queue.put((function, *args))
 
-    def drain(self):
-        """Wait until every call is made, and end the thread."""
+    def drain(self) -> None:
+        """Wait until every call is made, and end the second thread."""
         if self.thread.is_alive():
             self.queue.put(None)
             self.thread.join()
