@@ -1,20 +1,23 @@
-"""Which files a model folder holds, where the weights come from, and whether they are right.
+"""The files of a model folder: where each one is, how the weights get there, and whether they are the right ones.
 
     mask-rcnn-coco/
         object_detection_classes_coco.txt                     the 90 names, one a line
         colors.txt                                            colours, B,G,R a line
         mask_rcnn_inception_v2_coco_2018_01_28.pbtxt          the text graph
-        frozen_inference_graph.pb                             the weights, fetched on the first run
-        demo_inference_graph.pb                               a small graph for where they cannot be fetched,
-        demo_inference_graph.config, .pbtxt                   and what goes with it
+        frozen_inference_graph.pb                             the weights, downloaded on the first run
+        demo_inference_graph.pb                               a small graph, used when the weights cannot be
+        demo_inference_graph.config, .pbtxt                   downloaded, and its own files
 
-The weights are those of TensorFlow's detection model zoo (Apache-2.0), as the official archive holds them.
+The weights come from TensorFlow's detection model zoo (Apache-2.0). They are taken from its official archive.
 
-A graph may carry files of its own beside it, which then count instead: for my_graph.pb
+An installed package holds these files too. It may not write into its own folder, so what it downloads or makes goes
+into the user's cache: see folder_for_new_files.
 
-        my_graph.config     the rule for the size of pictures (the official one's: pipeline.config)
+A graph may have its own files beside it. They replace those of the model folder. For my_graph.pb they are
+
+        my_graph.config     the rule for the size of images (in the official archive: pipeline.config)
         my_graph.txt        the names of its classes, one a line
-        my_graph.pbtxt      its text graph, needed where it has not 90 classes or another trunk
+        my_graph.pbtxt      its text graph; needed if it has not 90 classes or has another trunk
 """
 
 import sys
@@ -25,7 +28,7 @@ from shutil import copyfileobj
 from typing import Optional
 
 from segmentation import SegmentationError
-from segmentation.files import complete_file, read_text, reason
+from segmentation.files import AnyPath, complete_file, read_text, reason
 
 MODEL = "mask_rcnn_inception_v2_coco_2018_01_28"
 LABELS = "object_detection_classes_coco.txt"
@@ -35,24 +38,28 @@ WEIGHTS = "frozen_inference_graph.pb"
 CONFIG = "pipeline.config"  # beside the weights in the archive
 DEMO = "demo_inference_graph.pb"
 ARCHIVE = f"{MODEL}.tar.gz"
-# The server speaks plain http; the hashes are what vouches for the file.
+# The server speaks plain http. Only the hashes show that a file is the right one.
 ARCHIVE_URL = f"http://download.tensorflow.org/models/object_detection/{ARCHIVE}"
 ARCHIVE_SHA256 = "4f57861c2ff1c87e92495789ee266e41a7dc79a038521d93a153be403b0b601f"
 WEIGHTS_SHA1 = "c8adff66a1e23e607f57cf1a7cfabad0faa371f9"
 
-MODEL_FOLDER = Path(__file__).resolve().parents[2] / "mask-rcnn-coco"
+# pyproject.toml copies the small files of mask-rcnn-coco into this folder of the installed package.
+INSTALLED_FOLDER = Path(__file__).resolve().parents[1] / "mask_rcnn_coco"
+CLONE_FOLDER = Path(__file__).resolve().parents[2] / "mask-rcnn-coco"
+MODEL_FOLDER = INSTALLED_FOLDER if INSTALLED_FOLDER.is_dir() else CLONE_FOLDER
+CACHE_NAME = "mask-rcnn-segmentation"
 
 
 class FetchError(SegmentationError):
-    """The official weights are not there and cannot be fetched."""
+    """The official weights are missing and cannot be downloaded."""
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where each file of a model lies.
+    """The path of each file of a model.
 
-    config: the weights' own rule for the size of pictures; without it the official one holds
-    demo_because: where the weights are the demo's, why the official ones are not there
+    config: the weights' own rule for the size of images. None: the official rule
+    demo_because: if the weights are the demo's, the reason why the official ones are missing
     """
 
     weights: Path
@@ -63,32 +70,24 @@ class ModelFiles:
     demo_because: Optional[str] = None
 
 
-def find_model(folder, weights=None):
-    """The files of the model in `folder`, its weights fetched if they are missing.
+def find_model(folder: AnyPath, weights: Optional[AnyPath] = None) -> ModelFiles:
+    """The files of the model in `folder`. Missing weights are downloaded.
 
-    Where they cannot be fetched and none are named, the folder's demo graph serves in their place.
+    If they cannot be downloaded and no weights are named, the demo graph of the folder is used.
 
-    folder: as at the top of this file, or the official archive unpacked (the weights with none of the
-    three texts, which then come from the folder of this repository).
-    weights: a frozen graph, the official archive or a folder to take the weights from instead.
+    folder: as at the top of this file, or the unpacked official archive (weights without any of the three texts;
+        the texts then come from MODEL_FOLDER)
+    weights: a frozen graph, the official archive, or a folder that holds one of them, to use instead
 
-    Raises SegmentationError where a file is missing, cannot be fetched or has the wrong hash.
+    Raises SegmentationError if a file is missing, cannot be downloaded or has the wrong hash.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise SegmentationError(f"there is no model folder {folder}: name one with --mask-rcnn")
-    texts = folder
-    if not any((folder / name).exists() for name in (LABELS, COLORS, TEXT_GRAPH)):
-        if not weights_in(folder) and not weights:
-            raise SegmentationError(f"{folder} holds no model: neither {WEIGHTS} nor {LABELS}, {COLORS} and "
-                                    f"{TEXT_GRAPH}; name another folder with --mask-rcnn")
-        texts = MODEL_FOLDER
-    for name in (LABELS, COLORS, TEXT_GRAPH):
-        if not (texts / name).is_file():
-            raise SegmentationError(f"{texts / name} is missing: take it from this project's mask-rcnn-coco")
+    texts = find_texts(folder, needed=not weights)
     demo_because = None
     try:
-        found = find_weights(folder, weights)
+        found = find_weights(folder_for_new_files(folder), weights)
     except FetchError as error:
         found, demo_because = folder / DEMO, str(error)
         if not found.is_file():
@@ -98,19 +97,50 @@ def find_model(folder, weights=None):
                       own_file(found, ".config"), demo_because)
 
 
-def own_file(weights, suffix):
-    """The file of that suffix that a graph carries beside it; None without."""
+def find_texts(folder: Path, needed: bool = True) -> Path:
+    """The folder with the labels, colours and text graph: `folder`, or MODEL_FOLDER if it holds none of the three.
+
+    needed: `folder` must hold the weights if it holds no text
+
+    Raises SegmentationError if a text is missing.
+    """
+    texts = folder
+    if not any((folder / name).exists() for name in (LABELS, COLORS, TEXT_GRAPH)):
+        if needed and not weights_in(folder):
+            raise SegmentationError(f"{folder} holds no model: neither {WEIGHTS} nor {LABELS}, {COLORS} and "
+                                    f"{TEXT_GRAPH}; name another folder with --mask-rcnn")
+        texts = MODEL_FOLDER
+    for name in (LABELS, COLORS, TEXT_GRAPH):
+        if not (texts / name).is_file():
+            raise SegmentationError(f"{texts / name} is missing: take it from this project's mask-rcnn-coco")
+    return texts
+
+
+def folder_for_new_files(folder: Path) -> Path:
+    """The folder for what is downloaded or made for the model in `folder`: the same folder.
+
+    For the model of the installed package it is a folder in the user's cache, which may not exist yet.
+    """
+    if folder.resolve() != INSTALLED_FOLDER:
+        return folder
+    from platformdirs import user_cache_path
+
+    return user_cache_path(CACHE_NAME, appauthor=False)
+
+
+def own_file(weights: Path, suffix: str) -> Optional[Path]:
+    """The file with that suffix that a graph has beside it. None if it has none."""
     names = [weights.with_suffix(suffix)]
     if (weights.name, suffix) == (WEIGHTS, ".config"):
         names.append(weights.with_name(CONFIG))
     return next((name for name in names if name.is_file()), None)
 
 
-def find_weights(folder, weights=None):
-    """The path of the weights: those named, or those in the model folder, or those fetched into it.
+def find_weights(folder: Path, weights: Optional[AnyPath] = None) -> Path:
+    """The path of the weights: those that are named, those in `folder`, or those downloaded into it.
 
-    Weights that are named may be anyone's; what lies in a model folder under the official name must have
-    the official hash, so that a cut-off or mistaken download is found out.
+    Named weights may be anyone's. Weights in the folder under the official name must have the official hash. So a
+    broken or wrong download is found.
     """
     if weights is None:
         found = weights_in(folder)
@@ -129,25 +159,25 @@ def find_weights(folder, weights=None):
     return unpack(weights, folder) if tarfile.is_tarfile(weights) else weights
 
 
-def weights_in(folder):
-    """The weights in a folder or in the folder that unpacking the archive there makes; None without."""
+def weights_in(folder: Path) -> Optional[Path]:
+    """The weights in a folder, or in the subfolder that the unpacked archive makes. None if there are none."""
     places = (folder / WEIGHTS, folder / MODEL / WEIGHTS)
     return next((place for place in places if place.is_file()), None)
 
 
-def fetch_weights(folder):
-    """Download the official archive, check it, and unpack the weights into `folder`; their path.
+def fetch_weights(folder: Path) -> Path:
+    """Download the official archive, check it, and unpack the weights into `folder`. Returns their path.
 
-    An archive that already lies there is used instead. The downloaded one is removed once unpacked.
+    If the archive is already in the folder, it is used and kept. A downloaded one is removed after unpacking.
     """
     archive = folder / ARCHIVE
     if archive.is_file():
         return unpack(archive, folder)
-    import pooch  # takes a quarter of a second to import, and is needed once
+    import pooch  # its import takes 0.25 s and is needed only here
     from requests import RequestException
 
     print(f"Downloading data from {ARCHIVE_URL}", file=sys.stderr, flush=True)
-    pooch.get_logger().setLevel("WARNING")  # it would say so on what stderr was when it was imported
+    pooch.get_logger().setLevel("WARNING")  # its own line would go to the stderr of the time of its import
     try:
         pooch.retrieve(ARCHIVE_URL, f"sha256:{ARCHIVE_SHA256}", archive.name, folder, progressbar=True)
     except (RequestException, OSError, ValueError) as error:
@@ -158,35 +188,41 @@ def fetch_weights(folder):
     return weights
 
 
-def how_to_fetch(folder):
-    """How to get the official weights by hand, in words."""
+def how_to_fetch(folder: Path) -> str:
+    """A sentence that says how to get the official weights by hand."""
     return (f"download {ARCHIVE_URL} (SHA-256 {ARCHIVE_SHA256}) by hand and put it, or its {WEIGHTS} "
             f"(SHA-1 {WEIGHTS_SHA1}), in {folder.resolve()}")
 
 
-def cause(error):
-    """The innermost reason of a failed download in a few words: requests wraps it several times."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+def cause(error: BaseException) -> str:
+    """The innermost reason of a failed download in a few words. requests wraps it in several errors."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
     return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
 
 
-def unpack(archive, folder):
-    """Take the weights out of the official archive into `folder`; their path."""
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpack the weights of the official archive into `folder`. Returns their path."""
     check_hash(archive, "sha256", ARCHIVE_SHA256, f"download it again from {ARCHIVE_URL}")
     weights = folder / WEIGHTS
     try:
         with tarfile.open(archive) as tar, complete_file(weights) as temporary:
+            member = tar.extractfile(f"{MODEL}/{WEIGHTS}")
+            if member is None:  # a folder of that name
+                raise KeyError(f"{WEIGHTS} is no file")
             with open(temporary, "wb") as file:
-                copyfileobj(tar.extractfile(f"{MODEL}/{WEIGHTS}"), file)
+                copyfileobj(member, file)
             check_hash(temporary, "sha1", WEIGHTS_SHA1, f"download it again from {ARCHIVE_URL}")
     except (tarfile.TarError, KeyError, EOFError) as error:
         raise SegmentationError(f"cannot unpack {archive}: {error}; download {ARCHIVE_URL}") from error
     return weights
 
 
-def check_hash(path, algorithm, expected, mend):
-    """Raise SegmentationError, the file left as it is, where its hash is not the one expected."""
+def check_hash(path: Path, algorithm: str, expected: str, mend: str) -> None:
+    """Raise SegmentationError if the hash of a file is not the expected one. The file is not changed.
+
+    mend: what the user can do, in a few words
+    """
     from pooch import file_hash
 
     try:
@@ -198,11 +234,11 @@ def check_hash(path, algorithm, expected, mend):
                                 f"{algorithm} {found}, not {expected}), so it is not used: {mend}")
 
 
-def read_labels(path, count=90):
-    """The names of the `count` classes, in the order of their numbers from 0.
+def read_labels(path: AnyPath, count: int = 90) -> tuple[str, ...]:
+    """The names of the `count` classes, by class number from 0.
 
-    Raises SegmentationError where the file has not `count` names: one line more or less and every
-    object would be shown under its neighbour's name.
+    Raises SegmentationError if the file does not hold `count` names. With one line more or less, every object would
+    get the name of a neighbour in the list.
     """
     labels = tuple(line.strip() for line in read_text(path).strip().splitlines())
     if len(labels) != count or not all(labels):
@@ -211,10 +247,10 @@ def read_labels(path, count=90):
     return labels
 
 
-def read_colors(path):
-    """The colours as (B, G, R) tuples of ints 0..255.
+def read_colors(path: AnyPath) -> list[tuple[int, int, int]]:
+    """The colours of a file as (B, G, R), ints 0..255.
 
-    Raises SegmentationError naming the first line that is no colour.
+    Raises SegmentationError that names the first line that is no colour.
     """
     colors = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -223,7 +259,8 @@ def read_colors(path):
             if len(parts) != 3 or not all(part.isdecimal() and int(part) < 256 for part in parts):
                 raise SegmentationError(f"line {number} of {path} must be a colour B,G,R of three numbers "
                                         f"0 to 255, got {line.strip()!r}")
-            colors.append(tuple(int(part) for part in parts))
+            blue, green, red = map(int, parts)
+            colors.append((blue, green, red))
     if not colors:
         raise SegmentationError(f"{path} holds no colour: write one B,G,R a line, each 0 to 255")
     return colors
