@@ -7,11 +7,10 @@ import shlex
 import pytest
 from conftest import ROOT
 
-import mask_rcnn
-import mask_rcnn_video
+from segmentation.cli import photos, videos
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PARSERS = {"mask_rcnn.py": mask_rcnn.make_parser, "mask_rcnn_video.py": mask_rcnn_video.make_parser}
+PARSERS = {"mask_rcnn.py": photos.make_parser, "mask_rcnn_video.py": videos.make_parser}
 COMMANDS = re.findall(r"python3? (\w+\.py)( .*)?$", README, re.M)
 
 

@@ -1,16 +1,15 @@
 """A run over several videos, and who does the work: this process, processes beside it or a cluster's.
 
-    jobs = list_jobs(args, network)                 # each video's options
-    with open_spread(args, jobs, open_video) as spread:
-        return run_jobs(jobs, lambda job: segment_video(job, spread))
+    jobs = list_jobs(options)
+    with open_spread(options, jobs, stop) as spread:
+        return run_jobs(jobs, options.several, lambda job, progress: segment_video(job, spread, ...))
 """
 
-import copy
 import glob
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -19,11 +18,11 @@ import av
 from segmentation import SegmentationError
 from segmentation.cli.options import number_in
 from segmentation.cli.progress import Progress, Share
+from segmentation.cli.video_run import open_video
 from segmentation.network.model import read_model
 from segmentation.network.weights import find_model, read_colors
 from segmentation.terminal import brief, info, warn
-from segmentation.video.sink import find_encoder
-from segmentation.workers.merging import FoundElsewhere, Spread
+from segmentation.workers.merging import NetworkFacts, Spread, SpreadJob
 from segmentation.workers.processes import LocalWorkers, Task, automatic_workers, cores
 
 # What is taken for a video in a folder; a file named is read whatever it is called.
@@ -47,48 +46,58 @@ def workers(text):
     return text if text == "auto" else number_in(1, 1024, int)(text)
 
 
-def check_output(args):
-    """Raise ValueError where --output does not suit --input; note in `several` whether it is a folder."""
-    args.several = (len(args.input) > 1 or args.output.is_dir() or Path(args.input[0]).is_dir()
-                    or is_pattern(args.input[0]))
-    if not args.several:
-        find_encoder(args.output.suffix)
-    elif args.output.is_file():
-        raise ValueError(f"--output must be a folder for several videos, got the file {args.output}")
+# ---- The videos ------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One video of a run.
+
+    input: its path, the number of a camera or the address of a stream; output: the path of the result
+    options: the VideoOptions of the run
+    going_on: an earlier part of this run is gone on with, whatever the options say
+    """
+
+    input: str
+    output: Path
+    options: object
+    going_on: bool = False
+
+    @property
+    def resume(self):
+        return self.going_on or (self.options.resume and not self.options.overwrite)
+
+    @cached_property
+    def for_spread(self):
+        """What Spread must know of it."""
+        options, results = self.options, self.options.results
+        # Shown frames, colours and numbers that depend on the frames before, and results that need the picture
+        # need this process to draw.
+        draws_here = bool(options.drawing.palette == "instance" or options.show or results.track or results.timeline
+                          or results.json or results.csv or results.cutouts or results.masks)
+        return SpreadJob(self.input, self.output, options.every, options.drawing.palette, options.drawing.style,
+                         options.fps, draws_here)
+
+
+def list_jobs(options):
+    """A Job for each video that VideoOptions name, without those that --resume finds done."""
+    videos = find_videos(options.input, options.recursive) if options.several else options.input
+    outputs = name_outputs(videos, options.output) if options.several else [options.output]
+    jobs = []
+    for video, output in zip(videos, outputs):
+        if options.several and options.resume and output.exists():
+            info(f"{video} is done already: {output}")
+            continue
+        jobs.append(Job(str(video), output, options))
+    return jobs
+
+
+def several_videos(names):
+    """Whether these names may stand for more than one video."""
+    return len(names) > 1 or Path(names[0]).is_dir() or is_pattern(names[0])
 
 
 def is_pattern(name):
     return glob.has_magic(name) and "://" not in name and not Path(name).exists()
-
-
-def list_jobs(args, network):
-    """Each video's options: `args` with an input and an output of its own, `network()`, and `progress`.
-
-    network: a function that loads the network, called once, when it is first needed
-    progress: (frames or None, frames done before) -> a Progress, or the video's share in that of all
-    """
-    network = once(network)
-    videos = find_videos(args.input, args.recursive) if args.several else args.input
-    outputs = name_outputs(videos, args.output) if args.several else [args.output]
-    jobs = []
-    for video, output in zip(videos, outputs):
-        if args.several and args.resume and output.exists():
-            info(f"{video} is done already: {output}")
-            continue
-        jobs.append(copy.copy(args))
-        vars(jobs[-1]).update(input=str(video), output=output, network=network, progress=Progress)
-    return jobs
-
-
-def once(function):
-    """The function, called once and its result given again."""
-    results = []
-
-    def call():
-        if not results:
-            results.append(function())
-        return results[0]
-    return call
 
 
 def find_videos(names, recursive=False):
@@ -121,16 +130,22 @@ def name_outputs(videos, folder):
     return outputs
 
 
-def run_jobs(jobs, work):
-    """Do every job by work(job) -> exit code; the exit code of all. Of several, one that fails ends alone."""
-    if not jobs or not jobs[0].several:
-        return max(map(work, jobs), default=0)
+# ---- One after another -----------------------------------------------------------------------------------
+
+def run_jobs(jobs, several, work):
+    """Do every job by work(job, make_progress) -> exit code; the exit code of all.
+
+    several: of several, one that fails does not end the others
+    make_progress: (frames or None, frames done before) -> a Progress, or the video's share in that of all
+    """
+    if not several or not jobs:
+        return max((work(job, Progress) for job in jobs), default=0)
     codes = []
     with Progress(frames_in(jobs)) as whole, brief():
         for number, job in enumerate(jobs, 1):
-            job.progress, began = partial(share, whole), time.monotonic()
+            began = time.monotonic()
             try:
-                codes.append(work(job))
+                codes.append(work(job, partial(share, whole)))
             except SegmentationError as error:
                 warn(f"[ERROR] {error}")
                 codes.append(1)
@@ -155,36 +170,41 @@ def frames_in(jobs):
                 continue
             with av.open(job.input) as container:
                 stream = container.streams.video[0]
-                if job.start or job.end is not None or not stream.frames:
+                if job.options.start or job.options.end is not None or not stream.frames:
                     return None
                 total += stream.frames
     return total
 
 
+# ---- By workers ------------------------------------------------------------------------------------------
+
 @contextmanager
-def open_spread(args, jobs, open_video):
-    """The Spread of the videos over the workers that the options ask for; None where they ask for none."""
-    if not jobs or not (args.workers or args.scheduler):
+def open_spread(options, jobs, stop):
+    """The Spread of the videos over the workers that VideoOptions ask for; None where they ask for none.
+
+    stop: StopSignals
+    """
+    if not jobs or not (options.workers or options.scheduler):
         yield None
         return
-    make_workers = workers_for(args)  # first what may lack a package, so that no model is fetched in vain
-    files = find_model(args.mask_rcnn, args.weights)
-    net = FoundElsewhere(read_model(files).labels, read_colors(files.colors), files.weights)
-    names = ("size", "confidence", "proposals", "engine", "device", "precision", "classes", "min_area")
-    options = {**{name: getattr(args, name) for name in names}, "exclude": args.exclude or ()}
+    make_workers = workers_for(options)  # first what may lack a package, so that no model is fetched in vain
+    files = find_model(options.mask_rcnn, options.weights)
+    facts = NetworkFacts(read_model(files).labels, read_colors(files.colors), files)
+    by_spread = {job.for_spread: job for job in jobs}
 
-    def open_one(job):
-        return open_video(job, lambda: net, job.resume and not job.overwrite)
-    with make_workers(Task(files, options)) as pool, Spread(pool, net, jobs, open_one) as spread:
+    def open_one(spread_job):
+        return open_video(by_spread[spread_job], lambda: facts)
+    with make_workers(Task(files, options.network), stop.came) as pool, \
+            Spread(pool, facts, list(by_spread), open_one, stop.came) as spread:
         yield spread
 
 
-def workers_for(args):
-    """A function of a Task: the workers that the options ask for."""
-    if args.scheduler:
+def workers_for(options):
+    """A function of a Task and of what says that the run is to end: the workers that VideoOptions ask for."""
+    if options.scheduler:
         from segmentation.workers.dask_cluster import DaskWorkers  # needs a package that not everyone has
-        return lambda task: DaskWorkers(task, args.scheduler)
-    number = automatic_workers() if args.workers == "auto" else args.workers
+        return lambda task, stopped: DaskWorkers(task, options.scheduler, stopped)
+    number = automatic_workers() if options.workers == "auto" else options.workers
     threads = max(1, cores() // number)
     info(f"{number} workers, threads in each: {threads}")
-    return lambda task: LocalWorkers(replace(task, threads=threads), number)
+    return lambda task, stopped: LocalWorkers(replace(task, threads=threads), number)

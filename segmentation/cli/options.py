@@ -1,7 +1,9 @@
 """What both command lines take: the options of the network, of which objects, and of how they are drawn."""
 
 import argparse
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
+from typing import Optional
 
 from PIL import ImageColor
 
@@ -10,12 +12,12 @@ from segmentation.drawing.draw import EFFECTS, Style
 from segmentation.drawing.palettes import PALETTES
 from segmentation.instances import INTERPOLATIONS
 from segmentation.network.engines import DEVICES, PRECISIONS, check_choice
-from segmentation.network.mask_rcnn import PROPOSALS, MaskRCNN
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.options import PROPOSALS
 from segmentation.network.resizing import parse_size
 from segmentation.network.selection import parse_area
-from segmentation.network.weights import MODEL_FOLDER
+from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.pictures import read_photo
-from segmentation.results.outputs import check_results
 from segmentation.terminal import info
 
 
@@ -52,7 +54,7 @@ def add_selection_options(parser):
                        help="keep objects that score more than this, 0 to 1 (default: %(default)s)")
     group.add_argument("--classes", type=names, metavar="A,B",
                        help="look for these alone: names, or COCO's numbers (person is 1)")
-    group.add_argument("--exclude", type=names, metavar="A,B", help="do not look for these")
+    group.add_argument("--exclude", type=names, default=(), metavar="A,B", help="do not look for these")
     group.add_argument("--min-area", type=area, default="0", metavar="AREA",
                        help="leave out objects whose box is smaller, in pixels or per cent of the picture "
                             "(default: %(default)s)")
@@ -84,48 +86,103 @@ def add_drawing_options(parser, palette):
     return group
 
 
-def style_of(args):
-    """The Style that the parsed options ask for."""
-    return Style(args.effect, 0.4 if args.opacity is None else args.opacity, False if args.no_boxes else None,
-                 False if args.no_labels else None, (255, 255, 255) if args.background is None else args.background,
-                 args.threshold, args.interpolation)
+def add_result_options(parser, of_what):
+    """Add the options that name files for other programs; the group, for more of the kind."""
+    group = parser.add_argument_group("results for other programs")
+    group.add_argument("--json", type=Path, metavar="FILE",
+                       help=f"the objects of all {of_what} in COCO's format; .jsonl: one a line")
+    group.add_argument("--csv", type=Path, metavar="FILE", help="the objects as a table")
+    group.add_argument("--cutouts", type=Path, metavar="DIR",
+                       help="each object as a PNG, cut out along its mask, transparent around it")
+    group.add_argument("--masks", type=Path, metavar="DIR",
+                       help="a 16-bit PNG for each picture: 0 is background, N the Nth object")
+    group.add_argument("--each-mask", action="store_true", help="an 8-bit PNG for each object too, in --masks")
+    return group
 
 
-def parse(parser, argv=None, check=None):
-    """The parsed options, with the `style` that they ask for; contradictions end the program as argparse does.
+# ---- Parsed options as frozen values -----------------------------------------------------------------------
 
-    check: of the script, raises ValueError
+BESIDE = {"beside": True}
+
+
+@dataclass(frozen=True, eq=False)  # a background that is a picture has no == of its own
+class DrawingOptions:
+    """How objects become pixels: an effect, its settings, and which colours.
+
+    background: what a cutout stands on, a (B, G, R) or a picture, BGR uint8; None: white
+    opacity: 0..1, of the overlay's colour; None: 0.4
+    palette: see drawing/palettes.py
+
+    Raises ValueError where two options contradict each other.
+    """
+
+    effect: str
+    background: object
+    opacity: Optional[float]
+    no_boxes: bool
+    no_labels: bool
+    palette: str
+
+    def __post_init__(self):
+        if self.background is not None and self.effect != "cutout":
+            raise ValueError("--background needs --effect cutout")
+        if self.opacity is not None and self.effect != "overlay":
+            raise ValueError("--opacity needs --effect overlay")
+
+    @property
+    def style(self):
+        """The Style that they ask for."""
+        return Style(self.effect, 0.4 if self.opacity is None else self.opacity, False if self.no_boxes else None,
+                     False if self.no_labels else None,
+                     (255, 255, 255) if self.background is None else self.background)
+
+
+def beside():
+    """A field that the frames of a result do not depend on: a run that is resumed may have another value."""
+    return field(metadata=BESIDE)
+
+
+def what_decides(options):
+    """The fields of an options dataclass, and of those inside it, that frames depend on: option -> plain text."""
+    found = {}
+    for entry in fields(options):
+        value = getattr(options, entry.name)
+        if is_dataclass(value):
+            found.update(what_decides(value))
+        elif not entry.metadata.get("beside"):
+            found[f"--{entry.name.replace('_', '-')}"] = str(value)
+    return found
+
+
+def pick(kind, args, **more):
+    """A dataclass of that kind from parsed options of the same names; `more`: its other fields."""
+    taken = {entry.name: getattr(args, entry.name) for entry in fields(kind)
+             if entry.init and entry.name not in more and hasattr(args, entry.name)}
+    return kind(**taken, **more)
+
+
+def parse(parser, argv=None, make=None):
+    """What make(args) makes of the parsed options; its ValueError ends the program as argparse does.
+
+    make: without it, the parsed options themselves, once it is sure that the engine can be had
     """
     args = parser.parse_args(argv)
     try:
         check_choice(args.engine, getattr(args, "device", "cpu"), args.precision)
-        if "effect" in args:
-            check_drawing(args)
-            check_results(args)
-            args.style = style_of(args)
-        if check:
-            check(args)
+        return make(args) if make else args
     except ValueError as error:
         parser.error(str(error))
-    return args
 
 
-def check_drawing(args):
-    """Raise ValueError where options about drawing contradict each other."""
-    if args.background is not None and args.effect != "cutout":
-        raise ValueError("--background needs --effect cutout")
-    if args.opacity is not None and args.effect != "overlay":
-        raise ValueError("--opacity needs --effect overlay")
-
-
-def load_network(args):
-    """The MaskRCNN that the parsed options ask for; what it runs on is printed."""
+def load_network(options):
+    """The MaskRCNN that PhotoOptions or VideoOptions ask for; what it runs on is printed."""
     info("loading Mask R-CNN from disk...")
-    net = MaskRCNN.load(args.mask_rcnn, args.weights, args.size, args.confidence, args.proposals, args.engine,
-                        args.device, args.precision, args.classes, args.exclude or (), args.min_area)
+    net = MaskRCNN.of_files(lambda: find_model(options.mask_rcnn, options.weights), options.network)
     info(f"running on {net.engine.name}")
     return net
 
+
+# ---- argparse types ----------------------------------------------------------------------------------------
 
 def number_in(low, high, kind=float):
     """An argparse type: a number from low to high."""
@@ -152,7 +209,7 @@ def size(text):
 
 def names(text):
     """An argparse type: names or numbers with commas between."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
         raise argparse.ArgumentTypeError(f"must be names or numbers with commas between, got {text!r}")
     return found

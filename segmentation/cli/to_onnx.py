@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from segmentation.cli.options import number_in
-from segmentation.network.mask_rcnn import PROPOSALS
 from segmentation.network.model import read_model
 from segmentation.network.onnx.engines import export, find_module, save, set_for_user
+from segmentation.network.options import PROPOSALS
 from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.terminal import info, run
 

@@ -95,6 +95,11 @@ class PartialVideo:
         """Take the next frame from what was there."""
         self.behind(lambda: self.sink.keep(next(self.kept)))
 
+    @property
+    def seconds(self):
+        """How long encoding and writing took so far."""
+        return self.behind.seconds if self.behind else 0.0
+
     def write_sound(self, sound):
         self.behind(self.sink.write_sound, sound)
 

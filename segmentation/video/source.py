@@ -104,6 +104,10 @@ class VideoSource:
         return self
 
     def __exit__(self, *error):
+        self.close()
+
+    def close(self):
+        """Close the file; a live source is left alone."""
         # A source that gives nothing more can hang in its own closing.
         if not self.live:
             self.container.close()
@@ -160,7 +164,7 @@ class VideoSource:
             image, self.rotation = to_bgr(frame), frame.rotation
             yield Frame(number, shown - base, image, seconds + time.perf_counter() - began)
             number += 1
-        self.notice_a_short_end(number, until, zero)
+        self.note_end(number, until, zero)
 
     def sound_since(self, base, zero, packets):
         """Sound of the packets that belong to the part asked for; empties the list."""
@@ -198,11 +202,15 @@ class VideoSource:
                 yield self.stream, (frame, (time.perf_counter() - began) / len(frames))
             began = time.perf_counter()
 
-    def notice_a_short_end(self, number, until, zero):
-        """Set `trouble` where the picture ends well before the length that the container declares.
+    def note_end(self, number, until, zero, trouble=None):
+        """Set `trouble` where reading broke off, or where the picture ends well before its declared length.
 
         A file that was cut off gives no error: its frames just end.
+
+        number: how many frames were read; until: the end of the last one, and zero: the time that counts as 0, in
+            seconds; trouble: why reading broke off, where somebody else has read the file
         """
+        self.trouble = trouble or self.trouble
         declared = None if self.live else declared_seconds(self.stream)
         if self.trouble is None and declared and until is not None:
             missing = declared - (until - zero)

@@ -176,13 +176,12 @@ class PacketIndex:
             raise CannotCut(f"{self.source.name} does not begin with a keyframe")
         return int(keys[-1]), int(needed.max())
 
-    def notice_trouble(self):
-        """Set the source's `trouble`, which it finds out itself only where it decodes all."""
+    def note_end(self):
+        """Tell the source how its frames end, which it finds out itself only where it decodes all."""
         if self.complete:
             last, time_base = self.position[-1], self.decoding.time_base
             shown_for = max(1 / self.source.rate, self.durations[last] * time_base)
-            self.source.trouble = self.trouble
-            self.source.notice_a_short_end(len(self), int(self.times[-1]) * time_base + shown_for, self.zero)
+            self.source.note_end(len(self), int(self.times[-1]) * time_base + shown_for, self.zero, self.trouble)
 
 
 def chunk_size(frames, workers, every=1, most=240):

@@ -90,18 +90,21 @@ def do(name, code, chunk, drawing):
 def code_hash():
     """A hash of the code that decides what a chunk becomes."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
-        digest.update(path.read_bytes())
+    package = Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        if package / "training" not in path.parents:
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 class DaskWorkers:
-    """The workers of the scheduler at `address`."""
+    """The workers of the scheduler at `address`; stopped: says whether the run is to end."""
 
-    def __init__(self, task, address):
+    def __init__(self, task, address, stopped=lambda: False):
         self.model, self.address, self.client = Model(task), address, None
+        self.is_stopped, self.given_up = stopped, False
         self.jobs, self.futures, self.since = {}, {}, {}
-        self.stopped, self.number, self.asked = lambda: False, 1, 0.0
+        self.number, self.asked = 1, 0.0
         self.keys = itertools.count()
         # Its own lines about connections and large chunks are not for the user of this script.
         for name in ("distributed", "distributed.client"):  # Dask gives each a level of its own
@@ -118,6 +121,12 @@ class DaskWorkers:
                 self.client.cancel(list(self.futures.values()), force=True)
                 self.client.unregister_worker_plugin(self.model.name)
             self.disconnect()
+
+    def give_up(self):
+        self.given_up = True
+
+    def stopped(self):
+        return self.given_up or self.is_stopped()
 
     def connect(self):
         """Connect to the scheduler and send the model; waited for where it does not answer."""

@@ -10,6 +10,7 @@ Workers are a Task's, which loads the network once in each, and offer the same:
     submit(key, chunk)      have it done, by any worker
     wait(seconds)           [(key, Part or the error)] of chunks that are done since, at once where there are some
     running(key)            the seconds since a worker began with a chunk
+    give_up()               nobody waits for chunks any more
     drop(key)               have done with a chunk that takes too long, and with the worker that has it
 
 A worker that dies, or takes ten times as long as others for a chunk, costs that chunk: another does it again.
@@ -18,7 +19,7 @@ A worker that dies, or takes ten times as long as others for a chunk, costs that
 import os
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,9 +31,11 @@ import cv2
 from segmentation import SegmentationError
 from segmentation.drawing.draw import Style
 from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.options import NetworkOptions
 from segmentation.network.weights import ModelFiles
 from segmentation.terminal import warn
 from segmentation.video.annotate import Annotator
+from segmentation.video.looks import look_at, timed
 from segmentation.video.sink import Coding, FrameEncoder
 from segmentation.workers.chunks import CannotCut, decode
 
@@ -79,11 +82,11 @@ class Part:
 class Task:
     """What a worker does: the network that it loads, and how many threads it may use.
 
-    files: of the model; options: MaskRCNN.of_files's; threads: None for as many as there are cores
+    files: of the model; threads: None for as many as there are cores
     """
 
     files: ModelFiles
-    options: dict = field(default_factory=dict)
+    options: NetworkOptions = field(default_factory=NetworkOptions)
     threads: Optional[int] = None
 
     @cached_property
@@ -91,27 +94,23 @@ class Task:
         """The network, loaded once."""
         if self.threads:
             cv2.setNumThreads(self.threads)  # before loading: the engines take their number of threads from here
-        return MaskRCNN.of_files(lambda: replace(self.files, demo_because=None), **self.options)
+        return MaskRCNN.of_files(lambda: replace(self.files, demo_because=None), self.options)
 
     def do(self, chunk, drawing):
         """A chunk's Part."""
-        annotate = Annotator(self.net, drawing.every, drawing.palette, drawing.style)
+        annotate = Annotator(self.net.labels, self.net.colors, drawing.palette, drawing.style)
         encode = drawing.coding and FrameEncoder(drawing.coding)
-        packets, found, seconds = [], {}, Counter()
-        for frame in decode(chunk, self.threads or 0):
-            seconds["decode"] += frame.seconds
-            if frame.number < chunk.first:
-                annotate.catch_up(frame, chunk.first)
-            elif encode:
-                image, began = annotate(frame), time.perf_counter()
-                packets += encode(image, frame.number, drawing.times[frame.number - chunk.first])
-                seconds["encode"] += time.perf_counter() - began
-            elif frame.number % drawing.every == 0:
-                annotate.look(frame)
-            if frame.number % drawing.every == 0:
-                found[frame.number] = annotate.found
+        packets, found = [], {}
+        for look in look_at(decode(chunk, self.threads or 0), timed(self.net), drawing.every, chunk.first):
+            annotate.account(look)
+            if look.fresh:
+                found[look.number] = look.found
+            if encode and look.number >= chunk.first:
+                image, began = annotate(look), time.perf_counter()
+                packets += encode(image, look.number, drawing.times[look.number - chunk.first])
+                annotate.seconds["encode"] += time.perf_counter() - began
         packets += encode.flush() if encode else ()
-        return Part(chunk.first, [plain(packet) for packet in packets], found, {**seconds, **annotate.seconds})
+        return Part(chunk.first, [plain(packet) for packet in packets], found, dict(annotate.seconds))
 
 
 def plain(packet):
@@ -140,6 +139,9 @@ class LocalWorkers:
     def submit(self, key, job):
         self.queue.append((key, job))
         self.give_out()
+
+    def give_up(self):
+        """Nothing here waits for long."""
 
     def give_out(self):
         """Give waiting chunks to workers that have none."""

@@ -15,6 +15,7 @@ from conftest import MODEL_FOLDER, ROOT
 from tiny_graph import frozen_graph, tiny_consts
 
 import mask_rcnn
+from segmentation.cli.photos import PhotoRun
 from segmentation.drawing.draw import TILE
 from segmentation.network.resizing import Resizer
 from segmentation.network.weights import ARCHIVE_SHA256, ARCHIVE_URL, DEMO, TEXT_GRAPH
@@ -176,7 +177,7 @@ def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tiny_pb, tmp_path, noise):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_ctrl_c_that_a_destructor_swallows_still_ends_the_run(run, photo, tmp_path, monkeypatch, capsys):
-    segment_photo = mask_rcnn.segment_photo
+    segment_photo = PhotoRun.segment
 
     class Destroyed:
         def __del__(self):
@@ -185,7 +186,7 @@ def test_a_ctrl_c_that_a_destructor_swallows_still_ends_the_run(run, photo, tmp_
     def segment_and_destroy(*args):
         Destroyed()
         return segment_photo(*args)
-    monkeypatch.setattr(mask_rcnn, "segment_photo", segment_and_destroy)
+    monkeypatch.setattr(PhotoRun, "segment", segment_and_destroy)
     shutil.copy(photo, tmp_path / "second.png")
     assert run("-i", photo, tmp_path / "second.png") == 130
     assert "interrupted; what was finished is kept" in capsys.readouterr().err
@@ -193,8 +194,8 @@ def test_a_ctrl_c_that_a_destructor_swallows_still_ends_the_run(run, photo, tmp_
 
 
 def test_a_ctrl_c_that_is_ignored_stays_so(run, photo, monkeypatch):
-    segment_photo = mask_rcnn.segment_photo
-    monkeypatch.setattr(mask_rcnn, "segment_photo",
+    segment_photo = PhotoRun.segment
+    monkeypatch.setattr(PhotoRun, "segment",
                         lambda *args: signal.raise_signal(signal.SIGINT) or segment_photo(*args))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

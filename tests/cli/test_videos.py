@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
@@ -21,12 +22,13 @@ from conftest import ROOT, SHARED
 import mask_rcnn_video
 from segmentation import SegmentationError
 from segmentation.instances import Instances
+from segmentation.network.weights import ModelFiles
 
 
 class FoundNet:
     """Stands for the network: one object that moves to the right with the frame's number."""
 
-    labels, colors, weights = ("person",) * 90, [(0, 255, 0)], __file__
+    labels, colors, files = ("person",) * 90, [(0, 255, 0)], ModelFiles(*[Path(__file__)] * 4)
 
     def __init__(self):
         self.seen, self.hook = [], lambda number: None
@@ -43,7 +45,7 @@ class FoundNet:
 @pytest.fixture
 def net(monkeypatch):
     net = FoundNet()
-    monkeypatch.setattr(mask_rcnn_video, "load_network", lambda args: net)
+    monkeypatch.setattr("segmentation.cli.videos.load_network", lambda options: net)
     return net
 
 
@@ -284,6 +286,7 @@ def test_the_same_frames_give_the_same_bytes_whatever_memory_held_before(suffix)
     code = f"""if True:
         import sys, zlib, numpy as np
         from fractions import Fraction
+from pathlib import Path
         from segmentation.video.sink import Coding, FrameEncoder
         random, checksum = np.random.default_rng(5), 0
         encode = FrameEncoder(Coding.of({suffix!r}, (320, 240), Fraction(25)))
@@ -397,9 +400,9 @@ def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monk
                 self.live = True
                 stalled.wait(30)
     monkeypatch.setattr(video_source.VideoSource, "items", items)
-    monkeypatch.setattr(mask_rcnn_video, "PATIENCE", 0.5)
+    monkeypatch.setattr("segmentation.video.looks.PATIENCE", 0.5)
     source = make_clip(tmp_path / "in.mp4", 30)
-    monkeypatch.setattr(mask_rcnn_video, "VideoSource", live_source)
+    monkeypatch.setattr("segmentation.cli.video_run.VideoSource", live_source)
     assert segment(source) == 0
     stalled.set()
     assert "has ended: nothing came for 0.5 s" in capsys.readouterr().out

@@ -18,6 +18,7 @@ from workers.test_chunks import OPEN_GOP, VARYING
 import mask_rcnn_video
 from segmentation import SegmentationError
 from segmentation.cli.jobs import find_videos
+from segmentation.network.options import NetworkOptions
 from segmentation.network.weights import find_model
 from segmentation.workers import processes as cluster
 from segmentation.workers.chunks import CannotCut
@@ -153,8 +154,7 @@ class FakeTask:
 
 
 def fake_piece(number, behaviour="works", notes=None):
-    video = type("Video", (), {"args": type("Args", (), {"input": "film.mp4"})})
-    return Piece(video, (Chunk(number, behaviour), notes))
+    return Piece(None, "film.mp4", (Chunk(number, behaviour), notes))
 
 
 def firsts(workers, pieces):
@@ -261,7 +261,7 @@ def test_a_tasks_network_has_the_threads_that_it_may_have(tiny_pb):
     import cv2
     before = cv2.getNumThreads()
     try:
-        task = Task(find_model(MODEL_FOLDER, tiny_pb), {"size": (96, 64)}, 1)
+        task = Task(find_model(MODEL_FOLDER, tiny_pb), NetworkOptions(size=(96, 64)), 1)
         assert "(1 threads)" in task.net.engine.name
     finally:
         cv2.setNumThreads(before)

@@ -1,0 +1,233 @@
+"""The command line for photos: each one's objects are found, drawn and saved, then shown where there is a display.
+
+    main(["--image", "images/example_01.jpg"])
+
+A photo's way: find_photos -> read_photos, in a thread, ahead of the network -> PhotoRun.segment -> save.
+"""
+
+import argparse
+import sys
+import time
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from segmentation import SegmentationError
+from segmentation.cli.options import (
+    DrawingOptions,
+    add_drawing_options,
+    add_network_options,
+    add_result_options,
+    load_network,
+    parse,
+    pick,
+)
+from segmentation.cli.progress import Progress
+from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
+from segmentation.drawing.palettes import colors_for
+from segmentation.drawing.windows import display_answers, show
+from segmentation.network.options import NetworkOptions
+from segmentation.pictures import STDIN, encode_picture, find_photos, name_outputs, read_photos, write_picture
+from segmentation.results.outputs import PhotoResults, ResultOptions
+from segmentation.results.rows import Seen
+from segmentation.terminal import info, interruptible, run, warn
+from segmentation.threads import ReadAhead
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(description="Segment the objects in photos with Mask R-CNN.")
+    group = parser.add_argument_group("photos")
+    group.add_argument("-i", "--image", nargs="+", required=True, metavar="PATH",
+                       help="photos, folders of photos, patterns such as 'trip/*.jpg', or - for standard input")
+    group.add_argument("-o", "--output", type=Path, default=Path("output"), metavar="DIR",
+                       help="folder for the annotated photos, or - for standard output (default: %(default)s)")
+    group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
+    group.add_argument("--skip-existing", action="store_true", help="leave out photos whose result is there already")
+    group.add_argument("-v", "--visualize", nargs="?", type=int, choices=(0, 1), const=1, default=0,
+                       help="show and save each object's region, mask and cut-out too")
+    group.add_argument("--no-show", action="store_true", help="open no windows, only save")
+    add_network_options(parser)
+    add_drawing_options(parser, palette="colors").add_argument(
+        "--seed", type=int, default=42, metavar="N",
+        help="decides which object gets which of the palette's colours (default: %(default)s)")
+    add_result_options(parser, "photos").add_argument(
+        "--report", type=Path, metavar="FILE", help="one HTML page that shows all photos and their objects")
+    return parser
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoOptions:
+    """What the command line asks for; fields are named as the options.
+
+    output: a folder, or STDIN for standard output
+
+    Raises ValueError where two options contradict each other.
+    """
+
+    image: list
+    output: Path
+    recursive: bool
+    skip_existing: bool
+    visualize: int
+    no_show: bool
+    mask_rcnn: str
+    weights: str
+    seed: int
+    network: NetworkOptions
+    drawing: DrawingOptions
+    results: ResultOptions
+
+    @classmethod
+    def of(cls, args):
+        return pick(cls, args, network=pick(NetworkOptions, args), drawing=pick(DrawingOptions, args),
+                    results=pick(ResultOptions, args))
+
+    def __post_init__(self):
+        self.results.check_hiding(self.drawing.effect, shown=bool(self.visualize))
+        if str(STDIN) in self.image and len(self.image) > 1:
+            raise ValueError("--image - is one photo on standard input: name no others beside it")
+        if self.to_stdout and self.image != [str(STDIN)] and len(find_photos(self.image, self.recursive)) != 1:
+            raise ValueError("--output - is one picture on standard output: name one --image")
+        if self.to_stdout and (self.visualize or self.skip_existing):
+            raise ValueError("--output - goes with neither --visualize nor --skip-existing")
+
+    @property
+    def to_stdout(self):
+        return self.output == STDIN
+
+
+def segment_photos(options, save):
+    """Segment every photo that was asked for; the exit code. save: see save_file."""
+    outputs = photos_to_do(options)
+    net = load_network(options)
+    windows = not options.no_show and not options.to_stdout and display_answers()
+    began, tally = time.perf_counter(), Tally(len(outputs))
+    photos = ReadAhead(read_photos(outputs), depth=1)
+    try:
+        with interruptible() as check_interrupt, PhotoResults(options.results, net.labels, options.drawing.effect) \
+                as results, Progress(len(outputs), unit="photo") as progress:
+            photo_run = PhotoRun(options, net, results, save, windows)
+            for photo, image in photos:
+                if not tally.take(photo_run, photo, image, outputs[photo]):
+                    break
+                progress.step()
+                check_interrupt()
+    finally:
+        photos.close()
+    if len(outputs) > 1:
+        tally.report(time.perf_counter() - began)
+    return tally.exit_code
+
+
+def photos_to_do(options):
+    """Each photo -> the path of its result, without those that are left out."""
+    outputs = name_outputs(find_photos(options.image, options.recursive), options.output)
+    if not options.skip_existing:
+        return outputs
+    there = [photo for photo, output in outputs.items() if output.exists()]
+    info(f"{len(there)} photos left out, whose results exist")
+    return {photo: output for photo, output in outputs.items() if photo not in there}
+
+
+class Tally:
+    """Counts the photos of a run, of `total`, and those that failed."""
+
+    def __init__(self, total):
+        self.total, self.count, self.failed = total, 0, 0
+
+    def take(self, photo_run, photo, image, output):
+        """Have a photo segmented; a failure is one line. False where the user ends the run."""
+        self.count += 1
+        try:
+            if isinstance(image, SegmentationError):
+                raise image
+            if not photo_run.segment(photo, image, self.count, output):
+                info(f"ended by key, {self.total - self.count} photos left")
+                return False
+        except SegmentationError as error:
+            warn(f"[ERROR] {error}")
+            photo_run.results.add_failure(photo, error)
+            self.failed += 1
+        return True
+
+    def report(self, seconds):
+        info(f"{self.count - self.failed} photos done, {self.failed} failed, "
+             f"{seconds / max(self.count, 1):.2f} seconds a photo")
+
+    @property
+    def exit_code(self):
+        return 1 if self.failed else 0
+
+
+class PhotoRun:
+    """What is done with each photo of a run.
+
+    net: a MaskRCNN; results: PhotoResults; save: see save_file; windows: whether results are shown
+    """
+
+    def __init__(self, options, net, results, save, windows):
+        self.options, self.net, self.results, self.save, self.windows = options, net, results, save, windows
+
+    def segment(self, photo, image, number, output):
+        """Segment one photo, BGR uint8 (H, W, 3), and save and show the results; False where the user ends the run.
+
+        photo: its path; number: from 1 in the run; output: the path of its result
+        """
+        found = self.find(photo, image)
+        annotated, colors = self.draw(image, found)
+        self.save(output, annotated)
+        if self.options.visualize and len(found):
+            self.save(output.with_name(f"{output.stem}_steps.png"), steps_panel(image, found, self.net.labels))
+        self.results.add(Seen.photo(image, found, number, str(photo)), annotated, colors)
+        return not self.windows or show_result(image, found, annotated, self.options.visualize)
+
+    def find(self, photo, image):
+        """The Instances in a photo; lines say what was found and how long it took."""
+        info(f"{photo}: {image.shape[1]}x{image.shape[0]} pixels")
+        start = time.perf_counter()
+        boxes, masks = self.net.forward(image)
+        info(f"Mask R-CNN took {time.perf_counter() - start:.6f} seconds")
+        info(f"boxes shape: {boxes.shape}")
+        info(f"masks shape: {masks.shape}")
+        found = self.net.decode(boxes, masks, image.shape[:2])
+        for i, (box, score, class_id) in enumerate(zip(found.boxes.tolist(), found.scores, found.class_ids)):
+            info(f"{self.net.labels[class_id]}: {score:.4f}, box {tuple(box)}, mask {found.area(i)} pixels")
+        return found
+
+    def draw(self, image, found):
+        """(the photo with its objects drawn, a colour for each of them)."""
+        drawing, annotated = self.options.drawing, image.copy()
+        colors = colors_for(drawing.palette, found, self.net.colors, self.options.seed)
+        captions = [caption(found, i, self.net.labels) for i in range(len(found))]
+        draw_instances(annotated, found, captions, colors, drawing.style)
+        return annotated, colors
+
+
+def save_file(path, picture):
+    """Write a picture to its path."""
+    write_picture(path, picture)
+    info(f"saved {path}")
+
+
+def save_to(stream, path, picture):
+    """Write a picture to a binary stream, in the format of the path's suffix."""
+    stream.write(encode_picture(picture, path.suffix, "standard output"))
+    stream.flush()
+
+
+def show_result(image, found, annotated, visualize):
+    """Show the steps of each object, if asked for, then the result; False where the user ends the run."""
+    for i in range(len(found) if visualize else 0):
+        if not show(dict(zip(("ROI", "Mask", "Segmented"), segmentation_steps(image, found, i)))):
+            return False
+    return show({"Output": annotated})
+
+
+def main(argv=None):
+    options = parse(make_parser(), argv, PhotoOptions.of)
+    if not options.to_stdout:
+        return run(partial(segment_photos, save=save_file), options)
+    save = partial(save_to, getattr(sys.stdout, "buffer", None))
+    with redirect_stdout(sys.stderr):  # the picture is to be alone on standard output
+        return run(partial(segment_photos, save=save), options)
