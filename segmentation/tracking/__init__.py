@@ -1,4 +1,4 @@
-"""Which object is which from frame to frame.
+"""The same object from frame to frame.
 
-instance_ids goes by boxes alone, for colours; tracker by motion, for numbers.
+instance_ids compares boxes alone, for colours; tracker predicts motion too, for numbers that outlast gaps.
 """

@@ -1,45 +1,55 @@
 """The same object in one frame after another: InstanceIds, and a colour for each."""
 
 import colorsys
+from collections.abc import Sequence
+from typing import Any, Optional
 
 import numpy as np
 
+from segmentation.instances import Instances
+
+Color = tuple[int, int, int]  # B, G, R, 0..255
 OVERLAP = 0.3  # intersection over union of two boxes from which they may show the same object
 
 
 class InstanceIds:
-    """A number for each object, kept from frame to frame while its box overlaps the one before.
+    """A number for each object, which it keeps while its box overlaps its box in the frame before.
 
-    state: {"next": ..., "last": [[box, class_id, id], ...]}, plain numbers, so that a run can be saved and
-    gone on with
+    state: {"next": ..., "last": [[box, class_id, id], ...]}, plain numbers, so that it can be saved and a stopped
+        run can be resumed
     """
 
-    def __init__(self, state=None):
+    def __init__(self, state: Optional[dict[str, Any]] = None):
         self.state = state or {"next": 0, "last": []}
 
-    def __call__(self, found):
-        """The ids of a frame's Instances, in their order: (N,) list of int.
+    def __call__(self, found: Instances) -> list[int]:
+        """The numbers of the objects in a frame, in the order of its Instances: (N,) from 0.
 
-        Pairs of one class are matched by overlap, the best first, each object once.
+        Objects of one class are matched by the overlap of their boxes, the largest overlap first, each object once.
         """
-        ids = same_objects(found.boxes, found.class_ids, self.state["last"], OVERLAP)
-        for new in range(len(ids)):
-            if ids[new] is None:
-                ids[new], self.state["next"] = self.state["next"], self.state["next"] + 1
+        ids = []
+        for known in same_objects(found.boxes, found.class_ids, self.state["last"], OVERLAP):
+            ids.append(self.take_number() if known is None else known)
         self.state["last"] = [[box, int(class_id), number]
                               for box, class_id, number in zip(found.boxes.tolist(), found.class_ids, ids)]
         return ids
 
+    def take_number(self) -> int:
+        """The next number that no object has had."""
+        self.state["next"] += 1
+        return self.state["next"] - 1
 
-def same_objects(boxes, class_ids, last, overlap):
-    """The id of each box in `last`, None for those that are new: (N,) list.
+
+def same_objects(boxes: np.ndarray, class_ids: np.ndarray, last: Sequence[Sequence[Any]],
+                 overlap: float) -> list[Optional[int]]:
+    """For each box the id of the object in `last` that it shows, None for a new object: (N,) list.
 
     boxes: (N, 4); class_ids: (N,); last: [[box, class_id, id], ...]
     overlap: intersection over union from which two boxes of one class may show the same object
     """
     overlaps = box_iou(boxes, np.array([box for box, _, _ in last], float).reshape(-1, 4))
     overlaps[class_ids[:, None] != np.array([class_id for _, class_id, _ in last], int)] = 0
-    ids = [None] * len(boxes)
+    ids: list[Optional[int]] = [None] * len(boxes)
     for flat in np.argsort(-overlaps, axis=None, kind="stable"):
         new, old = np.unravel_index(flat, overlaps.shape)
         if overlaps[new, old] < overlap:
@@ -49,7 +59,7 @@ def same_objects(boxes, class_ids, last, overlap):
     return ids
 
 
-def box_iou(boxes, others):
+def box_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Intersection over union of each of boxes (N, 4) with each of others (M, 4): (N, M) float64.
 
     >>> box_iou(np.array([[0, 0, 2, 2]]), np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
@@ -62,12 +72,13 @@ def box_iou(boxes, others):
     return shared / np.maximum(area[0][:, None] + area[1][None] - shared, 1)
 
 
-def class_colors(count):
-    """A (B, G, R) for each of `count` classes: the tutorial's own, drawn by numpy's generator seeded with 42."""
-    return [tuple(color) for color in np.random.RandomState(42).randint(0, 255, (count, 3)).tolist()]
+def class_colors(count: int) -> list[Color]:
+    """A (B, G, R) for each of `count` classes: the tutorial's colours, from numpy's generator with seed 42."""
+    colors = np.random.RandomState(42).randint(0, 255, (count, 3)).tolist()
+    return [(blue, green, red) for blue, green, red in colors]
 
 
-def id_color(number):
-    """A (B, G, R) for an object's number: hues a golden ratio apart, so that neighbours differ most."""
+def id_color(number: int) -> Color:
+    """A (B, G, R) for an object's number: hues are a golden ratio apart, so that neighbours differ most."""
     red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.85, 1)
     return round(255 * blue), round(255 * green), round(255 * red)
