@@ -1,10 +1,13 @@
-"""decode and paste_mask on arrays made by hand, and on what the original network gave for a photo."""
+"""Instances, decode and paste_mask on arrays made by hand, and on the original network's outputs for a photo."""
+
+import pickle
 
 import cv2
 import numpy as np
 import pytest
 
-from segmentation.instances import decode, mask_areas, paste_mask
+from segmentation import instances
+from segmentation.instances import Instances, decode, paste_mask
 from segmentation.network.weights import LABELS, MODEL_FOLDER, read_labels
 
 NAME = "mask_rcnn_inception_v2_coco_2018_01_28"
@@ -21,6 +24,99 @@ def masks_for(boxes):
     return np.broadcast_to(np.arange(np.prod(shape)).reshape(*shape, 1, 1), (*shape, 15, 15)).astype(np.float32)
 
 
+def three(**changes):
+    """Instances of three objects in a picture of 60 x 80, with other fields where `changes` says so."""
+    fields = {"boxes": np.int32([[10, 20, 30, 50], [40, 0, 80, 60], [5, 5, 9, 8]]),
+              "scores": np.float32([0.9, 0.75, 0.6]), "class_ids": np.int32([2, 0, 2]),
+              "masks": np.random.default_rng(0).random((3, 15, 15), np.float32), "image_hw": (60, 80)}
+    return Instances(**{**fields, **changes})
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"boxes": np.zeros((2, 4), np.int32)}, r"boxes must be \(3, 4\), got \(2, 4\)"),
+    ({"boxes": np.zeros((3, 5), np.int32)}, r"boxes must be \(3, 4\), got \(3, 5\)"),
+    ({"scores": np.zeros((3, 1), np.float32)}, r"scores must be \(3,\), got \(3, 1\)"),
+    ({"class_ids": np.zeros(4, np.int32)}, r"class_ids must be \(3,\), got \(4,\)"),
+    ({"masks": np.zeros((2, 15, 15), np.float32)}, "masks must be 3, one for each object, got 2"),
+    ({"interpolation": "best"}, "interpolation must be one of nearest, linear, cubic, got 'best'")])
+def test_arrays_that_do_not_fit_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        three(**changes)
+
+
+@pytest.mark.parametrize("which, numbers", [
+    (1, [1]), (np.int64(2), [2]), (slice(1, None), [1, 2]), ([2, 0], [2, 0]), (np.array([1, 1]), [1, 1]), ([], []),
+    (np.array([True, False, True]), [0, 2]), (slice(3, None), [])])
+def test_some_of_the_objects_are_instances_too(which, numbers):
+    found = three(threshold=0.6, interpolation="linear")
+    found.mask(0)
+    some = found[which]
+    assert len(some) == len(numbers)
+    for name in ("boxes", "scores", "class_ids", "masks"):
+        assert np.array_equal(getattr(some, name), getattr(found, name)[np.array(numbers, int)])
+    assert (some.image_hw, some.threshold, some.interpolation) == ((60, 80), 0.6, "linear")
+    assert some.pasted == {}  # the numbers of the objects have changed
+    for i, number in enumerate(numbers):
+        assert np.array_equal(some.mask(i), found.mask(number))
+
+
+def test_each_object_alone():
+    alone = list(three())
+    assert [len(one) for one in alone] == [1, 1, 1]
+    assert [one.boxes[0].tolist() for one in alone] == three().boxes.tolist()
+    with pytest.raises(IndexError):
+        three()[3]
+
+
+@pytest.mark.parametrize("changes", [{}, {"threshold": 0.7}, {"interpolation": "nearest"}])
+def test_a_mask_is_pasted_once_and_kept(monkeypatch, changes):
+    found, calls = three(**changes), []
+    monkeypatch.setattr(instances, "paste_mask", lambda *args: calls.append(args) or paste_mask(*args))
+    masks = [found.mask(i) for i in range(3)]
+    assert len(calls) == 3
+    for i, mask in enumerate(masks):
+        pasted = paste_mask(found.masks[i], found.boxes[i], found.threshold, found.interpolation)
+        assert np.array_equal(mask, pasted) and mask.dtype == bool
+        assert found.mask(i) is mask and found.mask(np.int64(i)) is mask
+        assert found.area(i) == np.count_nonzero(pasted)
+        picture = np.zeros((60, 80), bool)
+        picture[found.crop(i)][mask] = True
+        x0, y0, x1, y1 = found.boxes[i]
+        assert np.array_equal(picture[y0:y1, x0:x1], pasted) and np.count_nonzero(picture) == found.area(i)
+    assert len(calls) == 3
+
+
+def test_a_mask_cannot_be_written_to():
+    found = three()
+    for array in (found.mask(0), found.mask(0).view(np.uint8)):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_kept_masks_are_bounded(monkeypatch):
+    monkeypatch.setattr(instances, "PASTED_PIXELS", 20 * 30 + 4 * 3)
+    found = three()
+    small, other = found.mask(0), found.mask(2)
+    assert found.mask(0) is small and found.mask(2) is other
+    large = found.mask(1)  # larger than all that may be kept, and kept alone
+    assert list(found.pasted) == [1] and found.mask(1) is large
+    assert np.array_equal(found.mask(0), small) and list(found.pasted) == [0]
+
+
+def test_another_process_gets_the_arrays_without_the_pasted_masks():
+    found = three(boxes=np.int32([[0, 0, 80, 60]] * 3), threshold=0.4, interpolation="linear")
+    before = len(pickle.dumps(found))
+    masks = [found.mask(i) for i in range(3)]
+    data = pickle.dumps(found)
+    assert len(data) == before and len(found.pasted) == 3
+    again = pickle.loads(data)
+    assert again.pasted == {} and again.image_hw == (60, 80)
+    assert (again.threshold, again.interpolation) == (0.4, "linear")
+    for name in ("boxes", "scores", "class_ids", "masks"):
+        assert np.array_equal(getattr(again, name), getattr(found, name))
+    assert all(np.array_equal(again.mask(i), masks[i]) for i in range(3))
+
+
 def test_decode_gives_pixels_best_first_and_each_class_its_own_mask():
     boxes = rows((2, 0.6, 0.1, 0.2, 0.5, 0.6), (0, 0.9, 0, 0, 1, 1))
     found = decode(boxes, masks_for(boxes), (100, 200))
@@ -30,6 +126,14 @@ def test_decode_gives_pixels_best_first_and_each_class_its_own_mask():
     assert found.masks[:, 0, 0].tolist() == [90, 2]
     assert found.image_hw == (100, 200)
     assert (found.boxes.dtype, found.class_ids.dtype, found.masks.dtype) == (np.int32, np.int32, np.float32)
+
+
+def test_decode_says_how_masks_are_pasted():
+    boxes = rows((2, 0.6, 0.1, 0.2, 0.5, 0.6))
+    found = decode(boxes, masks_for(boxes), (100, 200))
+    assert (found.threshold, found.interpolation) == (0.3, "cubic")
+    found = decode(boxes, masks_for(boxes), (100, 200), 0.5, 0.8, "nearest")
+    assert (found.threshold, found.interpolation) == (0.8, "nearest")
 
 
 def test_decode_of_nothing_is_empty():
@@ -109,7 +213,7 @@ def bilinear_by_hand(mask, width, height):
 def test_the_recorded_photo_has_its_five_objects(reference):
     boxes = np.load(reference / f"{NAME}.detection_out.npy")
     masks = np.load(reference / f"{NAME}.detection_masks.npy")
-    found = decode(boxes, masks, (512, 512), 0.5)
+    found = decode(boxes, masks, (512, 512), 0.5, 0.3, "linear")
     labels = read_labels(MODEL_FOLDER / LABELS)
     assert [labels[i] for i in found.class_ids] == ["person", "car", "traffic light", "car", "traffic light"]
     for i, (x0, y0, x1, y1) in enumerate(found.boxes):
@@ -117,7 +221,7 @@ def test_the_recorded_photo_has_its_five_objects(reference):
         pasted = paste_mask(found.masks[i], found.boxes[i], 0.3, "linear")
         certain = abs(expected - 0.3) > 1e-5
         assert np.array_equal(pasted[certain], (expected > 0.3)[certain])
-        assert np.count_nonzero(pasted) == mask_areas(found, 0.3, "linear")[i] > 300
+        assert np.count_nonzero(pasted) == found.area(i) > 300
 
 
 def test_recorded_masks_of_the_own_class_equal_a_full_tensor(reference):

@@ -1,77 +1,80 @@
 """Instances drawn onto their picture: an effect, boxes and captions, and the three steps that --visualize shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Optional, Union
 
 import cv2
 import numpy as np
 from imutils import build_montages
 
-from segmentation.drawing.effects import EFFECTS, PAINT, cover, crop, largest_first, picture_scale
-from segmentation.instances import INTERPOLATIONS, paste_mask
+from segmentation.drawing.effects import EFFECTS, PAINT, cover, largest_first, picture_scale
+from segmentation.instances import Instances
+from segmentation.tracking.instance_ids import Color
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TILE = 300  # pixels a side, of the pictures in a panel
 
 
-@dataclass(frozen=True, eq=False)  # a background that is a picture has no == of its own
+@dataclass(frozen=True, eq=False)  # a background picture is an array, whose == is no bool
 class Style:
     """How Instances are drawn.
 
-    effect: one of EFFECTS. overlay: each object tinted; outline: its edge drawn; blur, pixelate: it is hidden;
-            cutout: it alone is kept; splash: it alone keeps its colour
+    effect: one of EFFECTS. overlay: each object is tinted; outline: its edge is drawn; blur, pixelate: it is hidden;
+            cutout: the objects alone are kept; splash: the objects alone keep their colours
     opacity: 0..1, of the overlay's colour
-    boxes, labels: whether they are drawn; None: as suits the effect, with overlay and outline only
-    background: what a cutout stands on, a (B, G, R) or a picture, BGR uint8 of any size, fitted to cover
-    threshold, interpolation: see paste_mask
+    boxes, labels: whether they are drawn; None: with the effects overlay and outline only
+    background: of a cutout, a (B, G, R) or a picture, BGR uint8 of any size, made as large as the image by cover
+    fitted: the background picture as large as the last image, by image_hw
+
+    Raises ValueError for a value that is none of these.
     """
 
     effect: str = "overlay"
     opacity: float = 0.4
     boxes: Optional[bool] = None
     labels: Optional[bool] = None
-    background: object = (255, 255, 255)
-    threshold: float = 0.3
-    interpolation: str = "cubic"
-    fitted: dict = field(default_factory=dict, init=False, repr=False)  # the background, by image_hw
+    background: Union[Color, np.ndarray] = (255, 255, 255)
+    fitted: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.effect not in EFFECTS:
             raise ValueError(f"effect must be one of {', '.join(EFFECTS)}, got {self.effect!r}")
-        if self.interpolation not in INTERPOLATIONS:
-            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         if not 0 <= self.opacity <= 1:
             raise ValueError(f"opacity must be 0..1, got {self.opacity}")
-        shape = np.shape(self.background)
-        if shape != (3,) and (len(shape) != 3 or shape[2] != 3 or 0 in shape or self.background.dtype != np.uint8):
+        background = np.asarray(self.background)
+        shape = background.shape
+        if shape != (3,) and (len(shape) != 3 or shape[2] != 3 or 0 in shape or background.dtype != np.uint8):
             raise ValueError(f"background must be (B, G, R) or a BGR uint8 picture, got {shape}")
 
     @property
-    def annotated(self):
-        """(boxes, labels), decided."""
+    def annotated(self) -> tuple[bool, bool]:
+        """(boxes, labels): whether they are drawn with this effect."""
         suits = self.effect in ("overlay", "outline")
         return suits if self.boxes is None else self.boxes, suits if self.labels is None else self.labels
 
-    def background_for(self, image_hw):
-        """The background as a picture of that size, BGR uint8; only resized where the size changes."""
-        if np.ndim(self.background) == 1:
-            return np.broadcast_to(np.full((1, image_hw[1], 3), self.background, np.uint8), (*image_hw, 3))
+    def background_for(self, image_hw: tuple[int, int]) -> np.ndarray:
+        """The background as a BGR uint8 picture of that height and width; resized only when the size changes."""
+        background = np.asarray(self.background)
+        if background.ndim == 1:
+            return np.broadcast_to(np.full((1, image_hw[1], 3), background, np.uint8), (*image_hw, 3))
         if image_hw not in self.fitted:
             self.fitted.clear()  # the frames of a video have one size, photos many
-            self.fitted[image_hw] = cover(self.background, image_hw)
+            self.fitted[image_hw] = cover(background, image_hw)
         return self.fitted[image_hw]
 
 
-def draw_instances(image, found, captions, colors, style=None):
+def draw_instances(image: np.ndarray, found: Instances, captions: Sequence[str], colors: Sequence[Color],
+                   style: Optional[Style] = None) -> None:
     """Draw the objects onto the picture itself.
 
     image: BGR uint8 (H, W, 3), changed in place
     found: Instances of the picture
     captions: a text for each object, see caption()
     colors: a (B, G, R) for each object
-    style: a Style, without it Style()
+    style: a Style; None: Style()
 
-    Larger boxes are drawn first, so that small objects stay visible; all text comes last.
+    Larger boxes are drawn first, so that small objects stay visible; all text is drawn last.
     """
     style = style or Style()
     boxes, labels = style.annotated
@@ -84,14 +87,14 @@ def draw_instances(image, found, captions, colors, style=None):
         draw_label(image, captions[i], found.boxes[i], colors[i], scale)
 
 
-def caption(found, i, labels, number=None):
-    """What stands above object i, such as "person: 0.9876", or, where it has a number, "#12 person: 0.99"."""
+def caption(found: Instances, i: int, labels: Sequence[str], number: Optional[int] = None) -> str:
+    """The text above object i, such as "person: 0.9876", or, if it has a number, "#12 person: 0.99"."""
     name, score = labels[found.class_ids[i]], found.scores[i]
     return f"{name}: {score:.4f}" if number is None else f"#{number} {name}: {score:.2f}"
 
 
-def draw_label(image, text, box_xyxy, color, scale):
-    """Text on a plate of the object's colour above its box, or inside it where the picture ends there."""
+def draw_label(image: np.ndarray, text: str, box_xyxy: np.ndarray, color: Color, scale: float) -> None:
+    """Draw a text on a plate of the object's colour above its box, or inside the box if the picture ends there."""
     size, line = max(0.4, 0.5 * scale), max(1, round(scale))
     (width, height), descent = cv2.getTextSize(text, FONT, size, line)
     pad = max(2, round(3 * scale))
@@ -103,37 +106,37 @@ def draw_label(image, text, box_xyxy, color, scale):
     cv2.putText(image, text, (left + pad, top + pad + height), FONT, size, ink(color), line, cv2.LINE_AA)
 
 
-def ink(color):
-    """Black or white, whichever is easier to read on a (B, G, R): by its luminance, Rec. 601."""
+def ink(color: Color) -> Color:
+    """Black or white, whichever is easier to read on a (B, G, R): by its luminance as in Rec. 601."""
     blue, green, red = color
     return (0, 0, 0) if 0.114 * blue + 0.587 * green + 0.299 * red > 127 else (255, 255, 255)
 
 
-def segmentation_steps(image, found, i, threshold=0.3, interpolation="cubic"):
-    """(RoI, mask, cut-out) of object i: BGR of its box, 0 or 255, and BGR of its pixels on black.
+def segmentation_steps(image: np.ndarray, found: Instances, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(RoI, mask, cut-out) of object i, uint8 as large as its box: BGR, 0 or 255, and BGR of its pixels on black.
 
     image: BGR uint8 (H, W, 3), not drawn on yet
     """
-    roi = crop(image, found.boxes[i])
-    mask = paste_mask(found.masks[i], found.boxes[i], threshold, interpolation).astype(np.uint8) * 255
+    roi = image[found.crop(i)]
+    mask = found.mask(i).astype(np.uint8) * 255
     return roi, mask, cv2.bitwise_and(roi, roi, mask=mask)
 
 
-def steps_panel(image, found, labels, threshold=0.3, interpolation="cubic"):
+def steps_panel(image: np.ndarray, found: Instances, labels: Sequence[str]) -> np.ndarray:
     """One picture of the three steps of every object, a row each: BGR uint8 (rows * TILE, 3 * TILE, 3).
 
     found must hold at least one object.
     """
     tiles = []
     for i in range(len(found)):
-        roi, mask, cut_out = segmentation_steps(image, found, i, threshold, interpolation)
+        roi, mask, cut_out = segmentation_steps(image, found, i)
         name = caption(found, i, labels)
         tiles += [tile(roi, f"{name}  ROI"), tile(mask, "mask"), tile(cut_out, "segmented")]
     return build_montages(tiles, (TILE, TILE), (3, len(found)))[0]
 
 
-def tile(picture, title):
-    """A picture fitted into a dark square of TILE pixels under its title, aspect kept."""
+def tile(picture: np.ndarray, title: str) -> np.ndarray:
+    """A picture in a dark square of TILE pixels under its title, resized with its aspect kept: BGR uint8."""
     bar, margin = 24, 4
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)

@@ -1,54 +1,62 @@
-"""What the objects of a picture can be made to look like: one function an effect, all in place.
+"""Effects, ways to draw the objects of a picture: one function for each, which changes the picture in place.
 
 Each takes (image, found, colors, style): BGR uint8 (H, W, 3), its Instances, a (B, G, R) for each object and a
-draw.Style. Pixels are worked on box by box or strip by strip, in 8 bits: a float copy of a large photo would
-be gigabytes.
+draw.Style. Pixels are changed box by box or strip by strip, in 8 bits: a float copy of a large photo would take
+gigabytes.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Callable
 
 import cv2
 import numpy as np
 
-from segmentation.instances import paste_mask
+from segmentation.instances import Instances, paste_mask
+from segmentation.tracking.instance_ids import Color
+
+if TYPE_CHECKING:
+    from segmentation.drawing.draw import Style
 
 LINE_AT = 600  # short side of a picture, in pixels, whose lines are 2 pixels wide
 STRIP = 64  # rows mixed at a time, few enough to stay in the processor's cache
 
-# A hidden object is at most so many cells long. Of a face, 7 x 10 pixels are enough for people who know it
+# A hidden object is at most CELLS cells long. Of a face, 7 x 10 pixels are enough for people who know it
 # (Sinha et al., "Face Recognition by Humans: Nineteen Results", 2006), and networks read mosaics of 8 x 8
 # (McPherson et al., "Defeating Image Obfuscation with Deep Learning", 2016).
 CELLS = 6
-SMALLEST_CELL = 8  # pixels; what is smaller than a cell becomes a single colour
-HIDING_GRID = 225  # pixels a side at most of the masks to hide by: 15 for each of the network's cells
+SMALLEST_CELL = 8  # pixels; an object smaller than a cell becomes a single colour
+HIDING_GRID = 225  # longest side, in pixels, of the masks that hide objects: 15 for each of the network's cells
 
 
-def picture_scale(image):
-    """How much wider than at LINE_AT lines and text are to be, so that they look alike at every size."""
+def picture_scale(image: np.ndarray) -> float:
+    """How many times wider lines and text are than at LINE_AT, so that they look alike in pictures of every size."""
     return min(image.shape[:2]) / LINE_AT
 
 
-def crop(image, box_xyxy):
+def crop(image: np.ndarray, box_xyxy: Sequence[int] | np.ndarray) -> np.ndarray:
     """The part of the picture in a box, a view."""
     x0, y0, x1, y1 = box_xyxy
     return image[y0:y1, x0:x1]
 
 
-def largest_first(found):
-    """The objects' numbers by the area of their boxes: (N,) int."""
+def largest_first(found: Instances) -> np.ndarray:
+    """The numbers of the objects, (N,) int, the largest box first."""
     area = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1, dtype=np.int64)
     return np.argsort(-area, kind="stable")
 
 
-def overlay(image, found, colors, style):
+def overlay(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
     """Each object tinted in its colour, the larger first, so that small ones stay visible."""
     for i in largest_first(found):
-        mask = paste_mask(found.masks[i], found.boxes[i], style.threshold, style.interpolation)
-        blend(crop(image, found.boxes[i]), mask, colors[i], style.opacity)
+        blend(image[found.crop(i)], found.mask(i), colors[i], style.opacity)
 
 
-def blend(roi, mask, color, opacity):
-    """Mix a colour into the pixels of roi (h, w, 3), in place, where mask (h, w) is true.
+def blend(roi: np.ndarray, mask: np.ndarray, color: Color, opacity: float) -> None:
+    """Mix a colour into the pixels of roi, BGR uint8 (h, w, 3), in place, where mask, bool (h, w), is true.
 
-    By a table of 256 results a channel: no float copy of the pixels, which for a large photo is gigabytes.
+    A table holds the result of each of the 256 values of a channel: no float copy of the pixels is needed.
 
     >>> roi = np.full((1, 2, 3), 100, np.uint8)
     >>> blend(roi, np.array([[True, False]]), (0, 100, 255), 0.4)
@@ -59,48 +67,47 @@ def blend(roi, mask, color, opacity):
     cv2.copyTo(cv2.LUT(roi, table.reshape(1, 256, 3)), mask.view(np.uint8), roi)
 
 
-def outline(image, found, colors, style):
-    """A line in the object's colour along the edge of its mask, holes included; the larger objects' first."""
+def outline(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
+    """A line in the object's colour along the edge of its mask and of its holes; the larger objects come first."""
     width = max(2, round(2 * picture_scale(image)))
     for i in largest_first(found):
-        mask = paste_mask(found.masks[i], found.boxes[i], style.threshold, style.interpolation)
-        edges, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        # A pixel's staircase is drawn as the straight line it stands for; that is faster, too.
+        edges, _ = cv2.findContours(found.mask(i).view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        # The stairs of single pixels are drawn as the straight line that they stand for, which is faster, too.
         smooth = [cv2.approxPolyDP(edge, 0.8, closed=True) + found.boxes[i, :2] for edge in edges]
         cv2.polylines(image, smooth, True, colors[i], width, cv2.LINE_AA)
 
 
-def blur(image, found, colors, style):
-    """Each object made unrecognisable, smoothly."""
-    # Cubic to a few pixels a cell, which shows no creases, then linear, which is fast.
-    hide(image, found, style, lambda cells, size_wh: cv2.resize(
+def blur(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
+    """Each object hidden by smooth colours."""
+    # First cubic, to 8 pixels a cell, which shows no creases, then linear, which is fast.
+    hide(image, found, lambda cells, size_wh: cv2.resize(
         cv2.resize(cells, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC), size_wh, interpolation=cv2.INTER_LINEAR))
 
 
-def pixelate(image, found, colors, style):
-    """Each object made unrecognisable, by a mosaic."""
-    hide(image, found, style, lambda cells, size_wh: cv2.resize(cells, size_wh, interpolation=cv2.INTER_NEAREST))
+def pixelate(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
+    """Each object hidden by a mosaic."""
+    hide(image, found, lambda cells, size_wh: cv2.resize(cells, size_wh, interpolation=cv2.INTER_NEAREST))
 
 
-def hide(image, found, style, enlarge):
-    """Put a few coarse cells in place of each object, made as large as it by enlarge(cells, size_wh).
+def hide(image: np.ndarray, found: Instances, enlarge: Callable[[np.ndarray, tuple[int, int]], np.ndarray]) -> None:
+    """Replace each object by a few coarse cells, which enlarge(cells, size_wh) makes as large as the object.
 
-    Nothing else of the object remains: a Gaussian blur, which spreads detail but keeps it, can be undone.
-    The longer objects, whose cells are coarser, come first, and the others' cells are made from the result:
-    where they overlap, the finer cells of a telephone show the coarse ones of the face behind it, not the face.
+    Nothing else of the object remains. A Gaussian blur spreads detail but keeps it, so it can be undone.
+    The longer objects, whose cells are coarser, come first, and the cells of the others are made from the result:
+    where a telephone overlaps a face, its finer cells show the coarse cells of the face, not the face.
     """
     side = (found.boxes[:, 2:] - found.boxes[:, :2]).max(1)
     for i in np.argsort(-side, kind="stable"):
-        box, alpha = hiding_mask(found, i, style.threshold, style.interpolation)
+        box, alpha = hiding_mask(found, i)
         roi = crop(image, box)
-        mix(roi, enlarge(coarse(roi, alpha), roi.shape[1::-1]), alpha)
+        mix(roi, enlarge(coarse(roi, alpha), (roi.shape[1], roi.shape[0])), alpha)
 
 
-def coarse(roi, mask):
-    """The mean colour of each cell of roi (h, w, 3), uint8 (rows, columns, 3), at most CELLS either way.
+def coarse(roi: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mean colour of each cell of roi (h, w, 3), uint8 (rows, columns, 3), at most CELLS rows and columns.
 
-    Of the pixels where mask (h, w) is not 0, so that an object keeps its colours and does not fade into what is
-    around it; a cell without any has the mean of all.
+    The mean is over the pixels where mask, uint8 (h, w), is not 0, so that the object keeps its colours and those
+    around it do not mix in. A cell without such pixels has the mean colour of the whole object.
     """
     height, width = roi.shape[:2]
     cell = max(height / CELLS, width / CELLS, SMALLEST_CELL)
@@ -114,19 +121,19 @@ def coarse(roi, mask):
     return cells
 
 
-def hiding_mask(found, i, threshold=0.3, interpolation="cubic"):
-    """(box, alpha) that hide object i with its rim: x0, y0, x1, y1 in the picture, and uint8 (h, w), 255 where
-    nothing of the picture may be seen.
+def hiding_mask(found: Instances, i: int) -> tuple[np.ndarray, np.ndarray]:
+    """(box, alpha) that hide object i and its rim: (4,) int x0, y0, x1, y1 in the picture, and uint8 (h, w), 255
+    where the picture is hidden completely.
 
     Masks are uncertain by about half of the network's cells, and boxes cut off hair and hands. So the mask is
-    grown, beyond its box too, by half a cell, of which the outer half fades out. An object whose mask is empty at
-    this threshold is hidden with all of its box.
+    grown by half a cell, beyond its box too; the outer half of that fades out. If the mask is empty at the
+    threshold of `found`, the whole box is hidden.
 
-    Found on a grid of at most HIDING_GRID a side, whatever the object's size.
+    The mask is pasted on a grid of at most HIDING_GRID pixels a side, whatever the size of the object.
     """
     side = found.boxes[i, 2:] - found.boxes[i, :2]
     grid = np.minimum(side, HIDING_GRID)
-    mask = paste_mask(found.masks[i], (0, 0, *grid), threshold, interpolation)
+    mask = paste_mask(found.masks[i], (0, 0, *grid), found.threshold, found.interpolation)
     if not mask.any():
         mask[:] = True
     grow = max(3, round(grid.sum() / 60))
@@ -140,26 +147,25 @@ def hiding_mask(found, i, threshold=0.3, interpolation="cubic"):
     return box, crop(alpha, box - [*low, *low])
 
 
-def cutout(image, found, colors, style):
+def cutout(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
     """The objects alone, on the style's background."""
     background = style.background_for(image.shape[:2])
-    keep(image, found, style, lambda rows: background[rows])
+    keep(image, found, lambda rows: background[rows])
 
 
-def splash(image, found, colors, style):
+def splash(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
     """The objects in colour in a picture that is otherwise grey."""
-    keep(image, found, style, lambda rows: cv2.cvtColor(cv2.cvtColor(image[rows], cv2.COLOR_BGR2GRAY),
-                                                        cv2.COLOR_GRAY2BGR))
+    keep(image, found, lambda rows: cv2.cvtColor(cv2.cvtColor(image[rows], cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
 
 
-def keep(image, found, style, other):
-    """Replace all but the objects by other(rows), BGR uint8 of a slice of rows; edges are smooth.
+def keep(image: np.ndarray, found: Instances, other: Callable[[slice], np.ndarray]) -> None:
+    """Replace all but the objects by other(rows), the BGR uint8 pixels of a slice of rows; edges are smooth.
 
-    The objects' masks are united first, so that no seam shows where they touch.
+    The masks are united first, so that no seam shows where objects touch.
     """
     rest = np.full(image.shape[:2], 255, np.uint8)
-    for mask, box in zip(found.masks, found.boxes):
-        crop(rest, box)[paste_mask(mask, box, style.threshold, style.interpolation)] = 0
+    for i in range(len(found)):
+        rest[found.crop(i)][found.mask(i)] = 0
     if len(found):
         rest = soften(rest, picture_scale(image))
     for top in range(0, len(image), STRIP):
@@ -167,17 +173,18 @@ def keep(image, found, style, other):
         mix(image[rows], other(rows), rest[rows])
 
 
-def soften(mask, scale):
-    """A mask of 0 and 255 with smooth edges, uint8: half of it, 128, lies on the edge.
+def soften(mask: np.ndarray, scale: float) -> np.ndarray:
+    """A mask of 0 and 255, uint8 (h, w), with smooth edges: it is 128, half, on the edge itself.
 
-    scale: the picture_scale; the edge is about 4 pixels wide in a picture of LINE_AT, and at least 3 anywhere.
-    It stays hard at the border, so that objects that the picture cuts off reach it.
+    scale: the picture_scale. The edge is about 4 pixels wide in a picture of LINE_AT, and never less than 3.
+    It is hard at the border of the array, so that objects that are cut off there reach the border.
     """
     return cv2.GaussianBlur(mask, (0, 0), max(0.8, scale), borderType=cv2.BORDER_REPLICATE)
 
 
-def mix(image, other, alpha):
-    """Make image (h, w, 3) what `other` is where alpha (h, w) is 255, and in between where it is, in place.
+def mix(image: np.ndarray, other: np.ndarray, alpha: np.ndarray) -> None:
+    """Mix `other` into image, both BGR uint8 (h, w, 3), in place: alpha, uint8 (h, w), is the share of `other`, 255
+    for all of it.
 
     >>> image = np.full((1, 3, 3), 100, np.uint8)
     >>> mix(image, np.full((1, 3, 3), 200, np.uint8), np.uint8([[0, 51, 255]]))
@@ -192,8 +199,8 @@ def mix(image, other, alpha):
         cv2.add(old, new, dst=image[rows])
 
 
-def cover(picture, image_hw):
-    """A picture resized and cut to (height, width), its middle, without a border and not distorted."""
+def cover(picture: np.ndarray, image_hw: tuple[int, int]) -> np.ndarray:
+    """The middle of a picture, resized to (height, width): its aspect is kept, and what does not fit is cut off."""
     height, width = image_hw
     scale = max(height / picture.shape[0], width / picture.shape[1])
     part_h, part_w = max(1, round(height / scale)), max(1, round(width / scale))

@@ -1,20 +1,27 @@
 """Which colour each object gets."""
 
+from collections.abc import Sequence
+from typing import Optional, Union
+
 import numpy as np
 
-from segmentation.tracking.instance_ids import class_colors, id_color
+from segmentation.instances import Instances
+from segmentation.tracking.instance_ids import Color, class_colors, id_color
 
 PALETTES = ("colors", "class", "instance")
 
 
-def colors_for(palette, found, net_colors, seed=42, ids=None):
+def colors_for(palette: str, found: Instances, net_colors: Sequence[Color], seed: int = 42,
+               ids: Optional[Union[Sequence[int], np.ndarray]] = None) -> list[Color]:
     """A (B, G, R) for each object of Instances, by one of the PALETTES.
 
     "colors":   those of the model folder, net_colors [(B, G, R), ...], in an order that `seed` decides
-    "class":    one for each class, the tutorial's
+    "class":    one for each class, as in the tutorial
     "instance": one for each object, all different
     ids: numbers of the objects, (N,) int, that stay the same from frame to frame: by "colors" and "instance" an
-         object then keeps its colour. Without them its place in `found` counts.
+         object then keeps its colour. None: an object's number is its place in `found`.
+
+    Raises ValueError for another palette.
     """
     if palette == "class":
         by_class = class_colors(max(found.class_ids.tolist(), default=-1) + 1)
@@ -25,15 +32,15 @@ def colors_for(palette, found, net_colors, seed=42, ids=None):
         raise ValueError(f"palette must be one of {', '.join(PALETTES)}, got {palette!r}")
     if ids is None:
         return pick_colors(net_colors, len(found), seed)
-    # The numbers of a long video are large: the first round of colours, over and over.
+    # The numbers in a long video are large, so the first round of colours is repeated.
     order = pick_colors(net_colors, len(net_colors), seed)
     return [order[number % len(order)] for number in ids]
 
 
-def pick_colors(palette, count, seed):
+def pick_colors(palette: Sequence[Color], count: int, seed: int) -> list[Color]:
     """`count` colours of a palette [(B, G, R), ...] in an order that `seed` decides.
 
-    Each colour comes once before one comes again, so neighbours differ as long as they can.
+    No colour is repeated before all others have been used, so neighbours differ as long as possible.
     """
     generator = np.random.default_rng(seed)
     rounds = -(-count // len(palette))

@@ -14,9 +14,10 @@ RED = (0, 0, 255)
 HIDING = ("blur", "pixelate")
 
 
-def instances(*boxes, image_hw=(200, 300), mask=1.0):
+def instances(*boxes, image_hw=(200, 300), mask=1.0, **paste):
     return Instances(np.int32(boxes).reshape(-1, 4), np.full(len(boxes), 0.9876, np.float32),
-                     np.arange(len(boxes), dtype=np.int32), np.full((len(boxes), 15, 15), mask, np.float32), image_hw)
+                     np.arange(len(boxes), dtype=np.int32), np.full((len(boxes), 15, 15), mask, np.float32), image_hw,
+                     **paste)
 
 
 def drawn(picture, found, effect, colors=None, **style):
@@ -55,8 +56,9 @@ def test_the_effects_by_name():
 def test_any_picture_and_any_boxes(effect, image_hw, boxes):
     for interpolation in ("nearest", "linear", "cubic"):
         for mask in (0.0, 1.0):
-            picture, found = noise(image_hw=image_hw), instances(*boxes, image_hw=image_hw, mask=mask)
-            result = drawn(picture, found, effect, boxes=True, labels=True, interpolation=interpolation)
+            picture = noise(image_hw=image_hw)
+            found = instances(*boxes, image_hw=image_hw, mask=mask, interpolation=interpolation)
+            result = drawn(picture, found, effect, boxes=True, labels=True)
             assert result.shape == picture.shape and result.dtype == np.uint8
 
 
@@ -76,7 +78,7 @@ def test_boxes_and_captions_can_be_left_out(picture):
 
 @pytest.mark.parametrize("wrong, message", [
     ({"effect": "glow"}, "effect must be one of overlay, .*, got 'glow'"), ({"opacity": 1.1}, "opacity"),
-    ({"interpolation": "best"}, "interpolation"), ({"background": (1, 2)}, "background"),
+    ({"background": (1, 2)}, "background"), ({"background": "white"}, "background"),
     ({"background": np.zeros((4, 4), np.uint8)}, "background"), ({"background": np.zeros((4, 4, 3))}, "background"),
     ({"background": np.zeros((0, 4, 3), np.uint8)}, "background")])
 def test_wrong_styles_say_what_must_be(wrong, message):
@@ -195,8 +197,8 @@ def test_a_small_object_does_not_uncover_the_large_one_behind_it(effect):
 def test_the_hiding_mask_is_larger_than_the_mask_and_its_box():
     for interpolation in ("nearest", "linear", "cubic"):
         for box in ((20, 30, 260, 190), (20, 30, 50, 190), (100, 100, 109, 104)):
-            found = disc(instances(box))
-            (x0, y0, x1, y1), alpha = hiding_mask(found, 0, 0.3, interpolation)
+            found = disc(instances(box, interpolation=interpolation))
+            (x0, y0, x1, y1), alpha = hiding_mask(found, 0)
             assert alpha.shape == (y1 - y0, x1 - x0) and not alpha[0].any() and not alpha[:, 0].any()
             full = np.zeros((200, 300), np.uint8)
             full[y0:y1, x0:x1] = alpha
@@ -212,6 +214,18 @@ def test_the_hiding_mask_of_a_large_object_is_exact_enough():
     inside = paste_mask(found.masks[0], found.boxes[0])
     assert (alpha[top:top + 1600, left:left + 3000][inside] == 255).all()
     assert (x0 < 100 and y0 < 200) and (x1, y1) > (3100, 1800)
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_masks_are_pasted_as_the_instances_say(picture, effect):
+    def ramp(**paste):
+        found = instances((40, 20, 260, 180), **paste)
+        found.masks[:] = np.linspace(0, 1, 15, dtype=np.float32)
+        return found
+    results = [drawn(picture, ramp(**paste), effect, boxes=False, labels=False) for paste in (
+        {}, {"threshold": 0.8}, {"threshold": 0.3, "interpolation": "cubic"}, {"interpolation": "nearest"})]
+    assert np.array_equal(results[0], results[2])
+    assert (results[0] != results[1]).any() and (results[0] != results[3]).any()
 
 
 @pytest.mark.parametrize("effect", HIDING)
