@@ -1,4 +1,5 @@
-"""What is found, for other programs and for people: rows (JSON, CSV), cutouts, report (a page), timeline (a plot).
+"""Results of a run beside its pictures: rows (JSON, CSV), cutouts (cut-outs and masks), report (a page), timeline (a
+plot).
 
 outputs decides which of them a run writes.
 """

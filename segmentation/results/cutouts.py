@@ -1,4 +1,4 @@
-"""Objects as pictures for other programs: cut-outs with transparency, masks, a map of all, and names for the files."""
+"""Objects as pictures for other programs: cut-outs with transparency, masks, instance maps, and names for the files."""
 
 import re
 import unicodedata
@@ -6,61 +6,61 @@ import unicodedata
 import cv2
 import numpy as np
 
-from segmentation.drawing.effects import crop, picture_scale, soften
-from segmentation.instances import paste_mask
+from segmentation.drawing.effects import picture_scale, soften
+from segmentation.instances import Instances
 
-NAME_LENGTH = 40  # characters; at four bytes each that leaves 95 of the 255 a file name may have
+NAME_LENGTH = 40  # characters; at four bytes each, 95 of the 255 bytes of a file name remain
 # Names that Windows keeps for devices, whatever the suffix.
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
-def cut_out(image, found, i, threshold=0.3, interpolation="cubic"):
-    """Object i on nothing: BGRA uint8 (y1 - y0, x1 - x0, 4), as large as its box.
+def cut_out(image: np.ndarray, found: Instances, i: int) -> np.ndarray:
+    """Object i on a transparent background: BGRA uint8 (y1 - y0, x1 - x0, 4), as large as its box.
 
     image: BGR uint8 (H, W, 3), not drawn on yet
 
-    The edge of the mask is smooth. Colours are not multiplied by alpha, and where alpha is 0 they are 0: what
-    cannot be seen is not there either, for programs that drop the alpha, and for privacy.
+    The edge of the mask is smooth. Colours are not multiplied by alpha. Where alpha is 0 they are 0 too, so that a
+    program that ignores alpha shows nothing of the background either.
     """
-    alpha = soften(mask_of(found, i, threshold, interpolation), picture_scale(image))
-    return np.dstack([cv2.copyTo(crop(image, found.boxes[i]), alpha), alpha])
+    alpha = soften(mask_of(found, i), picture_scale(image))
+    return np.dstack([cv2.copyTo(image[found.crop(i)], alpha), alpha])
 
 
-def object_mask(found, i, threshold=0.3, interpolation="cubic"):
-    """Object i's mask as large as the picture: uint8 (H, W), 255 where it is, else 0."""
+def object_mask(found: Instances, i: int) -> np.ndarray:
+    """The mask of object i as large as the picture: uint8 (H, W), 255 or 0."""
     mask = np.zeros(found.image_hw, np.uint8)
-    crop(mask, found.boxes[i])[:] = mask_of(found, i, threshold, interpolation)
+    mask[found.crop(i)] = mask_of(found, i)
     return mask
 
 
-def mask_of(found, i, threshold, interpolation):
-    """Object i's mask as large as its box: uint8 (y1 - y0, x1 - x0), 255 or 0."""
-    return paste_mask(found.masks[i], found.boxes[i], threshold, interpolation) * np.uint8(255)
+def mask_of(found: Instances, i: int) -> np.ndarray:
+    """The mask of object i as large as its box: uint8 (y1 - y0, x1 - x0), 255 or 0."""
+    return found.mask(i) * np.uint8(255)
 
 
-def instance_map(found, threshold=0.3, interpolation="cubic"):
+def instance_map(found: Instances) -> np.ndarray:
     """All objects in one picture: uint16 (H, W), i + 1 where object i is, 0 where none is.
 
-    Where objects overlap, the one of the better score is shown.
+    Where objects overlap, the one with the better score is shown.
     """
     ids = np.zeros(found.image_hw, np.uint16)
     for i in np.argsort(-found.scores, kind="stable")[::-1]:
-        crop(ids, found.boxes[i])[paste_mask(found.masks[i], found.boxes[i], threshold, interpolation)] = i + 1
+        ids[found.crop(i)][found.mask(i)] = i + 1
     return ids
 
 
-def safe_name(text):
-    """A text, such as a label, as a part of a file name that every system takes.
+def safe_name(text: object) -> str:
+    """A text, such as a label, as a part of a file name that every system accepts.
 
-    Letters and digits of any script stay. Blanks, separators, control characters and what Windows or a shell
-    gives a meaning become "_"; so does an empty name. At most NAME_LENGTH characters. Different texts may get
-    the same name: number the files.
+    Letters and digits of any script stay. Blanks, separators, control characters and characters that mean something
+    to Windows or a shell become "_"; so does an empty name. It has at most NAME_LENGTH characters. Different texts
+    may get the same name, so number the files.
 
     >>> [safe_name(text) for text in ("sports ball", "../a:b", "CON", "")]
     ['sports_ball', 'a_b', '_CON', '_']
     """
     kept = [char if unicodedata.category(char)[0] in "LMN" or char in "-+.,@=" else "_"
             for char in unicodedata.normalize("NFC", str(text))]
-    # A dot or a dash in front hides a file or looks like an option; Windows drops dots at the end.
+    # A dot in front hides a file, a dash looks like an option; Windows drops dots at the end.
     name = re.sub("__+", "_", "".join(kept)).lstrip("._-")[:NAME_LENGTH].rstrip("._") or "_"
     return f"_{name}"[:NAME_LENGTH] if RESERVED.fullmatch(name) else name

@@ -4,53 +4,60 @@
         report.add("beach.jpg", image, net(image), net.labels, colors)
         report.add_failure("broken.jpg", "it is no photo of a known format")
 
-The page needs nothing but itself: no network, no other file. Its looks and its behaviour stand in report.html;
-here is what goes into it. Pictures are JPEGs in base64, masks are SVG paths over them.
+The page is one file that needs no network and no other file. Its styles and scripts are in report.html; this module
+fills it. Pictures are JPEGs in base64, masks are SVG paths over them.
 """
 
 import base64
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import IO, Optional, Union
 
 import cv2
 import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file, read_text, writing
-from segmentation.instances import paste_mask
+from segmentation.instances import Instances
+from segmentation.tracking.instance_ids import Color
 
 LONG_SIDE = 1280  # pixels, at most, of a picture in the page
 JPEG_QUALITY = 85
-TOLERANCE = 0.7  # pixels of the page's picture that an outline may be off; a mask of one pixel survives it
-BARS = 8  # classes in the chart before the rest is folded away
+TOLERANCE = 0.7  # pixels of the page's picture that an outline may be off; a mask of one pixel is still there
+BARS = 8  # classes that the chart shows; the others are folded away
 PAGE = Path(__file__).with_suffix(".html")
 
 
 class Report:
-    """A page under way to `path`; a context manager.
+    """A page that appears at `path` when its block ends; a context manager.
 
-    It appears at `path` when the block ends, and, with a note in it, when Ctrl-C ends the block. After any
-    other error there is nothing at `path` but what was there before; to keep what there is all the same,
-    call finish() inside the block.
+    If Ctrl-C ends the block, the page appears too, with a note in it. After any other error, `path` is as it was
+    before; to write the page so far all the same, call finish() inside the block.
 
-    Pictures go to a file without a name in the folder of `path`, which even a killed run does not leave
-    behind. What stays in memory are the counts, so a run of 10,000 photos needs no more of it than one of
-    ten; the disk must hold the page twice for the moment in which it is finished.
+    Pictures are kept in a temporary file without a name in the folder of `path`, which is gone even if the run is
+    killed. Only the counts are in memory, so 10,000 photos need no more memory than ten. The disk must hold the page
+    twice while it is being finished.
 
-    Raises SegmentationError where the page cannot be written.
+    articles: the temporary file, open inside the block; `end`: how many bytes of it are complete articles
+    objects, shown_in: by label, how many objects there are, and in how many pictures
+
+    Raises SegmentationError if the page cannot be written.
     """
 
-    def __init__(self, path, title):
-        self.path, self.title = Path(path), title
-        self.pictures, self.failures = 0, 0
-        self.objects, self.shown_in = Counter(), Counter()  # by label: how many objects, and in how many pictures
-        self.articles, self.end = None, 0  # the file, and how many bytes of it are whole
+    articles: IO[bytes]
 
-    def __enter__(self):
+    def __init__(self, path: Union[str, Path], title: str):
+        self.path, self.title = Path(path), title
+        self.pictures, self.failures, self.end = 0, 0, 0
+        self.objects: Counter[str] = Counter()
+        self.shown_in: Counter[str] = Counter()
+
+    def __enter__(self) -> "Report":
         if self.path.is_dir():
             raise SegmentationError(f"cannot write {self.path}: it is a folder")
         with writing(self.path):
@@ -58,45 +65,45 @@ class Report:
             self.articles = tempfile.TemporaryFile(dir=self.path.parent)
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(self, kind: Optional[type[BaseException]], error: object, trace: object) -> None:
         with self.articles:
             if kind is None:
                 self.finish()
             elif issubclass(kind, KeyboardInterrupt):
                 self.finish("The run was stopped before its end; what it had finished is here.")
 
-    def add(self, name, image, found, labels, colors, threshold=0.3, interpolation="cubic"):
+    def add(self, name: str, image: np.ndarray, found: Instances, labels: Sequence[str],
+            colors: Sequence[Color]) -> None:
         """Add a photo and its objects; only their counts are kept in memory.
 
-        name: what stands above the picture
+        name: the heading above the picture
         image: BGR uint8 (H, W, 3), not drawn on
         found: Instances of the picture
         labels: the name of each class
         colors: a (B, G, R) for each object
-        threshold, interpolation: how masks are pasted, as for paste_mask
         """
         names = [labels[class_id] for class_id in found.class_ids]
-        self.append(article(name, image, found, names, colors, threshold, interpolation))
+        self.append(article(name, image, found, names, colors))
         self.pictures += 1
         self.objects.update(names)
         self.shown_in.update(set(names))
 
-    def add_failure(self, name, reason):
+    def add_failure(self, name: str, reason: str) -> None:
         """Add a photo that could not be segmented, and why."""
         self.append(f'<article class="failed" id="failure-{self.failures + 1}">\n'
                     f"<h2>{escape(name)}</h2>\n<p>{escape(reason)}</p>\n</article>\n")
         self.failures += 1
 
-    def append(self, text):
-        """Write text after what is whole: half an article, of a full disk or a Ctrl-C, is written over."""
+    def append(self, text: str) -> None:
+        """Write text after the complete articles, over half an article that a full disk or Ctrl-C has left."""
         with writing(self.path):
             self.articles.seek(self.end)
             self.articles.write(encoded(text))
             self.articles.flush()
             self.end = self.articles.tell()
 
-    def finish(self, note=""):
-        """Write the page to `path` as it is now, `note` at its top; may be called again after more pictures."""
+    def finish(self, note: str = "") -> None:
+        """Write the page so far to `path`, `note` at its top; may be called again after more pictures."""
         head, foot = read_text(PAGE).split("<!-- pictures -->\n")
         head = Template(head).substitute(title=escape(self.title), note=paragraph("note", note),
                                          totals=self.totals(), chart=chart(self.objects, self.shown_in))
@@ -107,7 +114,7 @@ class Report:
             shutil.copyfileobj(self.articles, page)
             page.write(encoded(foot))
 
-    def totals(self):
+    def totals(self) -> str:
         """The line under the title, such as "3 pictures, 21 objects, 12 classes"."""
         counts = [number(self.pictures, "picture"), number(sum(self.objects.values()), "object"),
                   number(len(self.objects), "class", "classes")]
@@ -116,14 +123,13 @@ class Report:
         return ", ".join(counts)
 
 
-def article(name, image, found, names, colors, threshold, interpolation):
-    """A picture of the page with its masks and the list of its objects, HTML."""
+def article(name: str, image: np.ndarray, found: Instances, names: Sequence[str], colors: Sequence[Color]) -> str:
+    """A picture of the page with its masks and the list of its objects, HTML; names: the label of each object."""
     height, width = image.shape[:2]
-    masks = [outline_and_area(found, i, threshold, interpolation, image.shape[:2]) for i in range(len(found))]
-    shapes = [f'<path data-object="{i}" style="--c:{css(colors[i])}" d="{masks[i][0]}">'
+    shapes = [f'<path data-object="{i}" style="--c:{css(colors[i])}" d="{outline_of(found, i)}">'
               f"<title>{escape(names[i])} {found.scores[i]:.2f}</title></path>\n"
-              for i in sorted(range(len(found)), key=lambda i: -masks[i][1])]  # small ones above large ones
-    buttons = [object_button(names[i], found.scores[i], found.boxes[i], masks[i][1], colors[i], first=i == 0)
+              for i in sorted(range(len(found)), key=lambda i: -found.area(i))]  # small ones above large ones
+    buttons = [object_button(names[i], found.scores[i], found.boxes[i], found.area(i), colors[i], first=i == 0)
                for i in range(len(found))]
     objects = (f'<div class="objects" role="toolbar" aria-orientation="vertical" '
                f'aria-label="Objects in {escape(name)}">\n{"".join(buttons)}</div>' if buttons
@@ -137,16 +143,19 @@ def article(name, image, found, names, colors, threshold, interpolation):
             f'<div class="list" style="--count:{len(found)}">{objects}</div>\n</article>\n')
 
 
-def object_button(name, score, box_xyxy, area, color, first):
-    """An object in the list of its picture. The first takes the Tab key, the others the arrow keys."""
+def object_button(name: str, score: float, box_xyxy: np.ndarray, area: int, color: Color, first: bool) -> str:
+    """An object in the list of its picture, HTML. The Tab key leads to the first, the arrow keys to the others."""
     x0, y0, x1, y1 = box_xyxy.tolist()
     return (f'<button type="button" aria-pressed="false" tabindex="{0 if first else -1}" style="--c:{css(color)}">'
             f'<span class="label">{escape(name)}</span> <span class="score">{score:.4f}</span> '
             f"<small>box {x1 - x0:,} &times; {y1 - y0:,}, mask {area:,} pixels</small></button>\n")
 
 
-def chart(objects, shown_in):
-    """A bar for each class, the most frequent first, HTML; those after the first BARS are folded away."""
+def chart(objects: Mapping[str, int], shown_in: Mapping[str, int]) -> str:
+    """A bar for each class, the most frequent first, HTML; those after the first BARS are folded away.
+
+    objects, shown_in: by label, how many objects there are, and in how many pictures
+    """
     ranked = sorted(objects.items(), key=lambda item: (-item[1], item[0]))
     if not ranked:
         return paragraph("nothing", "Nothing found.")
@@ -160,49 +169,49 @@ def chart(objects, shown_in):
     return toolbar(bars[:BARS]) + more
 
 
-def toolbar(bars):
+def toolbar(bars: Sequence[str]) -> str:
+    """A group of bars, HTML."""
     return ('<div class="bars" role="toolbar" aria-orientation="vertical" aria-label="Show the pictures of one '
             f'class">\n{"".join(bars)}</div>\n')
 
 
-def outline_and_area(found, i, threshold, interpolation, image_hw):
-    """The mask of object i: its outline as an SVG path in pixels of the picture, and how many pixels it has."""
-    mask = paste_mask(found.masks[i], found.boxes[i], threshold, interpolation)
-    scale = min(1, LONG_SIDE / max(image_hw))
-    return outline(mask, found.boxes[i, :2], TOLERANCE / scale), np.count_nonzero(mask)
+def outline_of(found: Instances, i: int) -> str:
+    """The outline of object i as the data of an SVG path, in pixels of the picture."""
+    scale = min(1, LONG_SIDE / max(found.image_hw))
+    return outline(found.mask(i), found.boxes[i, :2], TOLERANCE / scale)
 
 
-def outline(mask, corner_xy, tolerance):
+def outline(mask: np.ndarray, corner_xy: Union[Sequence[int], np.ndarray], tolerance: float) -> str:
     """The edge of a mask as the data of an SVG path, for fill-rule evenodd; empty for an empty mask.
 
     mask: bool (h, w)
-    corner_xy: where its upper left corner lies in the picture
+    corner_xy: the upper left corner of the mask in the picture
     tolerance: how far the path may be from the edge, in pixels
 
     >>> outline(np.ones((2, 3), bool), (10, 20), 0.5)
     'M10 20 10 22 13 22 13 20z'
     """
-    # cv2.findContours goes through the middles of pixels. Grown by one to the right and below, a mask has the
-    # numbers of its own edges there, and so has a hole, which shrinks.
+    # cv2.findContours gives the middles of pixels. After the mask has grown by one pixel to the right and below, their
+    # numbers are those of its edges. The same is true of a hole, which shrinks.
     grown = cv2.dilate(np.pad(mask.view(np.uint8), ((0, 1), (0, 1))), np.ones((2, 2), np.uint8), anchor=(1, 1))
     contours, _ = cv2.findContours(grown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     points = [(cv2.approxPolyDP(contour, tolerance, True).reshape(-1, 2) + corner_xy).ravel() for contour in contours]
     return "".join(f"M{' '.join(map(str, numbers.tolist()))}z" for numbers in points)
 
 
-def data_url(image):
-    """A picture, BGR uint8 (H, W, 3), as the address of a JPEG of LONG_SIDE at most."""
+def data_url(image: np.ndarray) -> str:
+    """A picture, BGR uint8 (H, W, 3), as the data URL of a JPEG whose long side is at most LONG_SIDE."""
     height, width = image.shape[:2]
     scale = LONG_SIDE / max(height, width)
     if scale < 1:
         size_wh = max(1, round(width * scale)), max(1, round(height * scale))
         image = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 
 
-def contents(names):
-    """What a picture shows, in words, for those who do not see it.
+def contents(names: Sequence[str]) -> str:
+    """What a picture shows, in words, for readers who do not see it.
 
     >>> contents(["dog", "person", "dog"])
     'Photo of: dog (2), person'
@@ -212,7 +221,7 @@ def contents(names):
     return f"Photo of: {', '.join(words)}" if words else "Photo, nothing found in it"
 
 
-def number(count, one, many=None):
+def number(count: int, one: str, many: Optional[str] = None) -> str:
     """A count and its noun.
 
     >>> number(1, "picture"), number(1200, "picture")
@@ -221,12 +230,13 @@ def number(count, one, many=None):
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def paragraph(kind, text):
+def paragraph(kind: str, text: str) -> str:
+    """A text as a paragraph of the class `kind`, HTML; empty without a text."""
     return f'<p class="{kind}">{escape(text)}</p>' if text else ""
 
 
-def css(color):
-    """A (B, G, R) as CSS has it.
+def css(color: Color) -> str:
+    """A (B, G, R) as a colour of CSS.
 
     >>> css((0, 128, 255))
     '#ff8000'
@@ -235,6 +245,6 @@ def css(color):
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def encoded(text):
-    """Text as UTF-8; what of a file's name is no text comes as \\udc.. ."""
+def encoded(text: str) -> bytes:
+    """Text as UTF-8; a byte of a file name that is no text becomes \\udc.. ."""
     return text.encode("utf-8", "backslashreplace")

@@ -1,12 +1,16 @@
-"""--timeline: how many objects of each class there are while a video plays, as a plot."""
+"""--timeline: a plot of how many objects of each class a video shows over time."""
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional, Union
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file
+from segmentation.tracking.instance_ids import Color
 
-POINTS = 1000  # the most points in time that are kept: about as many as the plot has columns
+POINTS = 1000  # points in time that are kept at most: about as many as the plot has columns
 ROWS = 8  # classes with a row of their own
 WIDTH, ROW_HEIGHT, MARGINS, DPI = 10, 0.8, 1.0, 120  # inches; pixels an inch
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
@@ -16,25 +20,28 @@ GREY = (150, 150, 150)  # of classes without a colour
 class Timeline:
     """Counts of objects by class, point after point in time, and a plot of them.
 
-    state: what an earlier part of the run left off with, from `state()`
+    state: from `state()` of an earlier part of the run; None: a new run
+    points: [[second at which it begins, frames, {label: how many objects those frames show in all}], ...]
+    frames: in a full point; last: the second of the last frame
 
-    A point is one frame at first. Where there would be more than 1000, every two neighbours become one, with the
+    A point is one frame at first. Before there are more than POINTS, every two neighbours become one point with the
     sums of both, so that hours take no more memory than minutes; the plot then shows their average.
 
-    Raises SegmentationError where the package is missing.
+    Raises SegmentationError if matplotlib is missing.
     """
 
-    def __init__(self, state=None):
-        find_figure()  # now, not after hours
+    def __init__(self, state: Optional[dict[str, Any]] = None):
+        find_figure()  # if it is missing, say so now, not after hours
         state = state or {"frames": 1, "points": [], "last": 0.0}
-        self.frames = state["frames"]  # in a full point
-        # [second at which it begins, frames, {label: how many objects those frames show in all}], ...
-        self.points, self.last = [[at, frames, dict(sums)] for at, frames, sums in state["points"]], state["last"]
+        self.frames: int = state["frames"]
+        self.points: list[list[Any]] = [[at, frames, dict(sums)] for at, frames, sums in state["points"]]
+        self.last: float = state["last"]
 
-    def add(self, seconds, labels):
-        """Add the next frame that the network saw.
+    def add(self, seconds: float, labels: Union[Iterable[str], Mapping[str, int]]) -> None:
+        """Add the next frame on which the network has run.
 
-        seconds: when it is shown; labels: those of the objects in it, an iterable of str or a Counter
+        seconds: its time
+        labels: the label of each object in it, or {label: how many objects}
         """
         if not self.points or self.points[-1][1] == self.frames:
             self.halve()
@@ -45,32 +52,32 @@ class Timeline:
             point[2][label] = point[2].get(label, 0) + count
         self.last = float(seconds)
 
-    def halve(self):
-        """Make one point of every two where there are too many."""
+    def halve(self) -> None:
+        """Make one point of every two if there are POINTS."""
         if len(self.points) == POINTS:
             self.points = [[at, frames + more, dict(Counter(sums) + Counter(others))] for (at, frames, sums),
                            (_, more, others) in zip(self.points[::2], self.points[1::2])]
             self.frames *= 2
 
-    def state(self):
-        """All that going on after this frame needs, as plain values."""
-        # Only the last point still changes.
+    def state(self) -> dict[str, Any]:
+        """All that a resumed run needs to continue after this frame, as plain values."""
+        # Only the last point will change, so only it is copied.
         last = [[at, frames, dict(sums)] for at, frames, sums in self.points[-1:]]
         return {"frames": self.frames, "points": self.points[:-1] + last, "last": self.last}
 
-    def edges(self):
-        """The seconds at which the points begin, and at which the last one ends: one more than points."""
+    def edges(self) -> list[float]:
+        """The seconds at which the points begin, and the second at which the last one ends: one more than points."""
         begins = [at for at, _, _ in self.points] or [0.0]
         steps = sum(frames for _, frames, _ in self.points) - 1
-        # The last frame is shown for as long as the others on average.
+        # The last frame lasts as long as the others on average.
         return [*begins, self.last + ((self.last - begins[0]) / steps if self.last > begins[0] else 1)]
 
-    def rows(self):
-        """(label, [objects in a frame of each point, on average]), ..., the most frequent class first.
+    def rows(self) -> list[tuple[str, list[float]]]:
+        """[(label, [average number of objects in a frame of each point]), ...], the most frequent class first.
 
-        After eight classes, the others are one row together.
+        After ROWS classes, the others are one row together.
         """
-        totals = sum((Counter(sums) for *_, sums in self.points), Counter())
+        totals: Counter[str] = sum((Counter(sums) for *_, sums in self.points), Counter())
         labels = [[label] for label, _ in totals.most_common()]
         if len(labels) > ROWS + 1:
             labels[ROWS:] = [[label for label, in labels[ROWS:]]]
@@ -78,21 +85,22 @@ class Timeline:
                  [sum(sums.get(label, 0) for label in group) / frames for _, frames, sums in self.points])
                 for group in labels]
 
-    def write(self, path, colors=None, title=""):
-        """Draw the plot into a PNG file: a row for each class, over one axis of time.
+    def write(self, path: Union[str, Path], colors: Optional[Mapping[str, Color]] = None, title: str = "") -> None:
+        """Write the plot as a PNG file: a row for each class over one axis of time.
 
-        colors: {label: (B, G, R)}; grey where a label is missing
+        colors: {label: (B, G, R)}; grey for a label that is missing
 
-        Raises SegmentationError where the file cannot be written.
+        Raises SegmentationError if the file cannot be written.
         """
         figure = draw(self.rows(), self.edges(), colors or {}, title)
         with complete_file(path) as temporary:
             figure.savefig(temporary, format="png", dpi=DPI)
 
 
-def draw(rows, edges, colors, title):
+def draw(rows: Sequence[tuple[str, list[float]]], edges: Sequence[float], colors: Mapping[str, Color],
+         title: str) -> Any:
     """The Figure of Timeline's rows and edges."""
-    # Not pyplot, whose figures and backend are the whole program's.
+    # Not through pyplot, which keeps figures and a backend for the whole program.
     figure = find_figure()(figsize=(WIDTH, MARGINS + ROW_HEIGHT * max(len(rows), 1)), layout="constrained")
     axes = figure.subplots(max(len(rows), 1), sharex=True, squeeze=False)[:, 0]
     for axis, (label, counts) in zip(axes, rows):
@@ -107,11 +115,11 @@ def draw(rows, edges, colors, title):
     return figure
 
 
-def draw_row(axis, label, counts, edges, color_bgr):
-    """One class: its count as a filled stair, its name before it, its scale in whole objects."""
+def draw_row(axis: Any, label: str, counts: Sequence[float], edges: Sequence[float], color_bgr: Color) -> None:
+    """Draw one class: its counts as filled stairs, its name to the left, its scale in whole objects."""
     red, green, blue = (value / 255 for value in color_bgr[::-1])
     axis.stairs(counts, edges, fill=True, color=(red, green, blue, 0.55))
-    axis.stairs(counts, edges, color=(red * 0.6, green * 0.6, blue * 0.6), linewidth=1)  # the palest shows too
+    axis.stairs(counts, edges, color=(red * 0.6, green * 0.6, blue * 0.6), linewidth=1)  # darker, for pale colours
     top = max(1, round(max(counts)))
     axis.set_ylim(0, 1.15 * max(top, *counts))
     axis.set_yticks([0, top])
@@ -121,18 +129,18 @@ def draw_row(axis, label, counts, edges, color_bgr):
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def ticks(begin, end):
+def ticks(begin: float, end: float) -> list[float]:
     """The round times to mark on an axis from `begin` to `end` seconds: at most 13.
 
     >>> ticks(3, 17), ticks(0, 7200)[:3]
     ([4, 6, 8, 10, 12, 14, 16], [0, 600, 1200])
     """
-    step = next((step for step in STEPS if end - begin <= 12 * step), (end - begin) / 12)
+    step: float = next((step for step in STEPS if end - begin <= 12 * step), (end - begin) / 12)
     return [step * i for i in range(math.ceil(begin / step), math.floor(end / step + 1e-9) + 1)]
 
 
-def clock(seconds, longest):
-    """A time as it is written on an axis that ends at `longest` seconds.
+def clock(seconds: float, longest: float) -> str:
+    """A time as text on an axis that ends at `longest` seconds.
 
     >>> clock(2.5, 5), clock(65, 300), clock(3900, 7200)
     ('2.5 s', '1:05', '1:05:00')
@@ -143,8 +151,8 @@ def clock(seconds, longest):
     return f"{minutes}:{rest:02}" if longest < 3600 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def find_figure():
-    """matplotlib's Figure."""
+def find_figure() -> Any:
+    """The class Figure of matplotlib; SegmentationError if that is missing."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

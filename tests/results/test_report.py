@@ -133,7 +133,7 @@ def test_the_page_names_no_other_file(tmp_path):
                                                    ((3, 5000), (1, 1280)), ((1, 1), (1, 1))])
 def test_pictures_are_as_large_as_they_need_be(image_hw, expected_hw):
     image = np.full((*image_hw, 3), (10, 200, 90), np.uint8)
-    page = Page(article("a.jpg", image, instances(image_hw=image_hw), [], [], 0.3, "linear"))
+    page = Page(article("a.jpg", image, instances(image_hw=image_hw), [], []))
     jpeg = base64.b64decode(page.all("img")[0]["src"].split(",")[1])
     shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert shown.shape == (*expected_hw, 3) and max(shown.shape) <= LONG_SIDE
@@ -174,7 +174,7 @@ def test_an_object_without_a_pixel_has_an_empty_path():
 
 def test_small_objects_lie_above_large_ones():
     found = instances((0, 10, 10, 20, 20), (1, 0, 0, 300, 300), (0, 30, 30, 90, 90))
-    page = Page(article("a.jpg", PICTURE, found, ["person", "dog", "person"], COLORS, 0.3, "linear"))
+    page = Page(article("a.jpg", PICTURE, found, ["person", "dog", "person"], COLORS))
     assert [path.get("data-object") for path in page.all("path")] == ["1", "2", "0", None]
 
 

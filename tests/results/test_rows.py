@@ -1,6 +1,7 @@
 """Rows for other programs: read back by pycocotools, json and csv; whole at every moment."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,17 @@ from pycocotools.coco import COCO
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances, paste_mask
-from segmentation.results.rows import Csv, JsonDataset, JsonLines, JsonList, RowFile, Seen, describe, partial_path
+from segmentation.results.rows import (
+    Csv,
+    JsonDataset,
+    JsonLines,
+    JsonList,
+    RowFile,
+    SeenFrame,
+    SeenPhoto,
+    describe,
+    partial_path,
+)
 
 LABELS = tuple(f"class {number}" for number in range(90))
 DISC = np.float32(np.hypot(*np.mgrid[-1:1:15j, -1:1:15j]) < 0.8)
@@ -23,11 +34,11 @@ def seen():
                       np.stack([np.ones((15, 15), np.float32), DISC]), (60, 80))
     image = np.zeros((60, 80, 3), np.uint8)
     image[20:50, 10:30] = 10, 20, 250  # BGR
-    return Seen(image, found, 7, file="a,b.jpg")
+    return SeenPhoto(image, found, 7, "a,b.jpg")
 
 
-def at_frame(seen, frame):
-    return seen._replace(file=None, image_id=frame, time=frame / 25)
+def at_frame(seen, frame, tracks=None):
+    return SeenFrame(seen.image, seen.found, frame, frame / 25, tracks)
 
 
 def test_a_row_says_what_coco_says(seen):
@@ -39,13 +50,34 @@ def test_a_row_says_what_coco_says(seen):
     assert np.array_equal(rle_masks.decode(disc["segmentation"])[:, 40:], paste_mask(DISC, (40, 0, 80, 60)))
 
 
+def test_a_row_of_a_photo_has_its_file_and_one_of_a_frame_its_time_and_tracks(seen):
+    row = describe(seen, LABELS)[0]
+    assert list(row) == ["image_id", "category_id", "bbox", "score", "segmentation", "area", "iscrowd", "label",
+                         "number", "file", "color"]
+    assert row["image_id"] == 7 and row["file"] == "a,b.jpg"
+    first, second = describe(SeenFrame(seen.image, seen.found, 3, 1 / 3, [12, 5]), LABELS)
+    assert list(first) == ["image_id", "category_id", "bbox", "score", "segmentation", "area", "iscrowd", "label",
+                           "number", "frame", "time", "color", "track"]
+    assert (first["image_id"], first["frame"], first["time"], first["track"]) == (3, 3, 0.333333, 12)
+    assert second["track"] == 5 and "track" not in describe(at_frame(seen, 3), LABELS)[0]
+
+
+def test_the_mask_of_a_row_is_that_of_the_instances(seen):
+    found = dataclasses.replace(seen.found, threshold=0.9, interpolation="nearest")
+    for i, row in enumerate(describe(dataclasses.replace(seen, found=found), LABELS)):
+        (x, y, width, height), mask = row["bbox"], rle_masks.decode(row["segmentation"])
+        expected = paste_mask(found.masks[i], found.boxes[i], 0.9, "nearest")
+        assert np.array_equal(mask[y:y + height, x:x + width], expected) and mask.sum() == expected.sum() == row["area"]
+
+
 def test_photos_make_a_data_set_that_pycocotools_opens(tmp_path, seen):
     form = JsonDataset(LABELS)
     rows = RowFile(tmp_path / "out" / "r.json", form)
-    form.images.append({"id": 7, "file_name": seen.file, "width": 80, "height": 60})
+    form.add_image(seen)
     rows.add(describe(seen, LABELS))
     rows.finish()
     truth = COCO(str(tmp_path / "out" / "r.json"))
+    assert truth.dataset["images"] == [{"id": 7, "file_name": "a,b.jpg", "width": 80, "height": 60}]
     assert truth.getImgIds() == [7] and len(truth.getAnnIds()) == 2 and truth.cats[3]["name"] == "class 2"
     results = truth.loadRes(truth.dataset["annotations"])
     assert [truth.annToMask(entry).sum() for entry in results.loadAnns(results.getAnnIds())] == [

@@ -1,0 +1,194 @@
+"""ResultOptions, PhotoResults and VideoResults on small arrays, without a network."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from segmentation import SegmentationError
+from segmentation.instances import Instances
+from segmentation.results.outputs import HIDING, PhotoResults, ResultOptions, VideoResults, check_hiding
+from segmentation.results.report import data_url
+from segmentation.results.rows import SeenFrame, SeenPhoto
+
+LABELS = tuple(f"class {number}" for number in range(90))
+COLORS = [(0, 0, 255), (0, 255, 0)]
+IMAGE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+FOUND = Instances(np.int32([[10, 20, 30, 50], [40, 0, 80, 60]]), np.float32([0.9, 0.75]), np.int32([2, 0]),
+                  np.ones((2, 15, 15), np.float32), (60, 80))
+
+
+def photo(number, file):
+    return SeenPhoto(IMAGE, FOUND, number, file)
+
+
+def frame(number, tracks=None):
+    return SeenFrame(IMAGE, FOUND, number, number / 25, tracks)
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+# ---- Options ---------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("wrong, message", [
+    ({"json": "objects.txt"}, "--json must end in .json or .jsonl, got objects.txt"),
+    ({"csv": "o.json"}, "--csv must end in .csv, got o.json"),
+    ({"report": "r.pdf"}, "--report must end in .html or .htm, got r.pdf"),
+    ({"timeline": "t.svg"}, "--timeline must end in .png, got t.svg"),
+    ({"each_mask": True}, "--each-mask needs --masks, the folder to write to")])
+def test_options_that_contradict_each_other_are_named(wrong, message):
+    with pytest.raises(ValueError) as error:
+        ResultOptions(**{name: Path(value) if isinstance(value, str) else value for name, value in wrong.items()})
+    assert str(error.value) == message
+
+
+def test_options_that_go_together():
+    assert ResultOptions() == ResultOptions(None, None, None, None, False, None, None, False)
+    options = ResultOptions(Path("o.JSONL"), Path("o.CSV"), Path("cut"), Path("masks"), True, Path("r.HTM"),
+                            Path("t.PNG"), True)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.track = False
+
+
+@pytest.mark.parametrize("effect", HIDING)
+def test_what_an_effect_hides_is_not_shown_elsewhere(effect):
+    with pytest.raises(ValueError) as error:
+        check_hiding(effect, True)
+    assert str(error.value) == (f"--effect {effect} hides what --cutouts and --visualize show: leave one of them out")
+    check_hiding(effect, False)
+    check_hiding("cutout", True)
+
+
+# ---- Photos ----------------------------------------------------------------------------------------------
+
+def test_photos_write_what_is_asked_for(tmp_path):
+    options = ResultOptions(tmp_path / "o.json", tmp_path / "o.csv", tmp_path / "cut", tmp_path / "masks", True,
+                            tmp_path / "r.html")
+    with PhotoResults(options, LABELS, hides=False) as results:
+        results.add(photo(1, "in/a.jpg"), IMAGE, COLORS)
+        results.add(photo(2, "-"), IMAGE, COLORS)
+        results.add_failure(Path("b.jpg"), SegmentationError("it is broken"))
+        assert not (tmp_path / "o.json").exists() and (tmp_path / "o.partial.json").exists()
+    objects = [f"{stem}_{name}" for stem in ("a", "stdin") for name in ("01_class_2", "02_class_0")]
+    assert names(tmp_path / "cut") == [f"{name}.png" for name in objects]
+    assert names(tmp_path / "masks") == sorted(["a_instances.png", "stdin_instances.png",
+                                                *(f"{name}_mask.png" for name in objects)])
+    data = json.loads((tmp_path / "o.json").read_text())
+    assert [(image["id"], image["file_name"]) for image in data["images"]] == [(1, "in/a.jpg"), (2, "-")]
+    assert [row["image_id"] for row in data["annotations"]] == [1, 1, 2, 2]
+    assert len((tmp_path / "o.csv").read_text().splitlines()) == 5
+    page = (tmp_path / "r.html").read_text()
+    assert "in/a.jpg" in page and "it is broken" in page and "2 pictures, 4 objects" in page
+    assert np.array_equal(cv2.imread(str(tmp_path / "masks" / "a_01_class_2_mask.png"), -1)[20:50, 10:30] == 255,
+                          np.ones((30, 20), bool))
+
+
+def test_without_options_photos_write_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with PhotoResults(ResultOptions(), LABELS, hides=False) as results:
+        results.add(photo(1, "a.jpg"), IMAGE, COLORS)
+        results.add_failure("b.jpg", "it is broken")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_the_report_holds_no_pixel_of_what_is_hidden(tmp_path, hides):
+    annotated = np.zeros_like(IMAGE)
+    with PhotoResults(ResultOptions(report=tmp_path / "r.html"), LABELS, hides) as results:
+        results.add(photo(1, "a.jpg"), annotated, COLORS)
+    page = (tmp_path / "r.html").read_text()
+    assert (data_url(annotated) in page, data_url(IMAGE) in page) == (hides, not hides)
+
+
+def test_photos_of_one_name_have_files_of_their_own(tmp_path):
+    with PhotoResults(ResultOptions(masks=tmp_path), LABELS, hides=False) as results:
+        for number, file in enumerate(("x/a.jpg", "y/A.png", "y/a-2.png", "a.bmp"), 1):
+            results.add(photo(number, file), IMAGE, COLORS)
+    assert names(tmp_path) == ["A-2_instances.png", "a-2-2_instances.png", "a-3_instances.png", "a_instances.png"]
+
+
+def test_json_lines_are_one_for_each_object(tmp_path):
+    with PhotoResults(ResultOptions(json=tmp_path / "o.jsonl"), LABELS, hides=False) as results:
+        for number in (1, 2):
+            results.add(photo(number, "a.jpg"), IMAGE, COLORS)
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [(row["image_id"], row["number"]) for row in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+# ---- The end of a run ------------------------------------------------------------------------------------
+
+def test_a_stopped_run_keeps_its_partial_rows(tmp_path, capsys):
+    with VideoResults(ResultOptions(json=tmp_path / "o.json"), LABELS, 25) as results:
+        results.add(frame(0))
+        results.keep_partial()
+    assert names(tmp_path) == ["o.partial.json"] and len(json.loads((tmp_path / "o.partial.json").read_text())) == 2
+    assert f"the rows so far are kept in {tmp_path / 'o.partial.json'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SegmentationError, ZeroDivisionError])
+def test_an_error_keeps_the_partial_rows(tmp_path, capsys, error):
+    with pytest.raises(error), PhotoResults(ResultOptions(csv=tmp_path / "o.csv"), LABELS, hides=False) as results:
+        results.add(photo(1, "a.jpg"), IMAGE, COLORS)
+        raise error
+    assert names(tmp_path) == ["o.partial.csv"] and "o.partial.csv" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SegmentationError, match="cannot write to"):
+        PhotoResults(ResultOptions(cutouts=tmp_path / "file"), LABELS, hides=False)
+
+
+# ---- Videos ----------------------------------------------------------------------------------------------
+
+def test_a_video_writes_what_is_asked_for(tmp_path):
+    options = ResultOptions(tmp_path / "o.json", tmp_path / "o.csv", tmp_path / "cut", tmp_path / "masks")
+    with VideoResults(options, LABELS, 25 / 3) as results:
+        assert results.tracker is None and results.state() == {}
+        for number in (0, 3):
+            results.add(frame(number))
+    rows = json.loads((tmp_path / "o.json").read_text())
+    assert [(row["frame"], row["time"]) for row in rows] == [(0, 0), (0, 0), (3, 0.12), (3, 0.12)]
+    assert names(tmp_path / "masks") == ["frame_000000_instances.png", "frame_000003_instances.png"]
+    assert names(tmp_path / "cut")[-1] == "frame_000003_02_class_0.png"
+    assert (tmp_path / "o.csv").read_text().startswith("frame,time,label,")
+
+
+@pytest.mark.parametrize("done", [1, 3])
+def test_a_resumed_video_has_the_rows_of_one_that_was_not_stopped(tmp_path, done):
+    pytest.importorskip("matplotlib", reason="pip install -r requirements-extras.txt")
+    whole, part = (ResultOptions(folder / "o.json", folder / "o.csv", timeline=folder / "t.png")
+                   for folder in (tmp_path / "whole", tmp_path / "part"))
+    with VideoResults(whole, LABELS, 25) as results:
+        for number in range(6):
+            results.add(frame(number))
+    with VideoResults(part, LABELS, 25) as results:
+        for number in range(4):
+            results.add(frame(number))
+            if number == done - 1:
+                state = json.loads(json.dumps(results.state()))
+        results.keep_partial()
+    with VideoResults(part, LABELS, 25, state, done) as results:
+        for number in range(done, 6):
+            results.add(frame(number))
+    for name in ("o.json", "o.csv", "t.png"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "part" / name).read_bytes()
+
+
+def test_a_tracked_video_goes_on_with_its_numbers(tmp_path):
+    pytest.importorskip("trackers", reason="pip install -r requirements-extras.txt")
+    options = ResultOptions(json=tmp_path / "o.json", csv=tmp_path / "o.csv", track=True)
+    with VideoResults(options, LABELS, 25) as results:
+        for number in range(3):
+            results.add(frame(number, results.tracker(FOUND)))
+        state = {"ids": results.tracker.state()}
+        results.keep_partial()
+    with VideoResults(options, LABELS, 25, state, done=3) as results:
+        results.add(frame(3, results.tracker(FOUND)))
+    assert [row["track"] for row in json.loads((tmp_path / "o.json").read_text())] == [0, 1] * 4
+    assert (tmp_path / "o.csv").read_text().startswith("frame,time,track,label,")
