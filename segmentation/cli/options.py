@@ -1,7 +1,7 @@
 """What both command lines take: the options of the network, of which objects, and of how they are drawn."""
 
 import argparse
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Optional
 
@@ -54,7 +54,7 @@ def add_selection_options(parser):
                        help="keep objects that score more than this, 0 to 1 (default: %(default)s)")
     group.add_argument("--classes", type=names, metavar="A,B",
                        help="look for these alone: names, or COCO's numbers (person is 1)")
-    group.add_argument("--exclude", type=names, default=(), metavar="A,B", help="do not look for these")
+    group.add_argument("--exclude", type=names, metavar="A,B", help="do not look for these")
     group.add_argument("--min-area", type=area, default="0", metavar="AREA",
                        help="leave out objects whose box is smaller, in pixels or per cent of the picture "
                             "(default: %(default)s)")
@@ -102,6 +102,7 @@ def add_result_options(parser, of_what):
 
 # ---- Parsed options as frozen values -----------------------------------------------------------------------
 
+# The metadata of a field that frames do not depend on: a run that is resumed may have another value.
 BESIDE = {"beside": True}
 
 
@@ -135,11 +136,6 @@ class DrawingOptions:
         return Style(self.effect, 0.4 if self.opacity is None else self.opacity, False if self.no_boxes else None,
                      False if self.no_labels else None,
                      (255, 255, 255) if self.background is None else self.background)
-
-
-def beside():
-    """A field that the frames of a result do not depend on: a run that is resumed may have another value."""
-    return field(metadata=BESIDE)
 
 
 def what_decides(options):

@@ -29,8 +29,8 @@ from segmentation.drawing.palettes import colors_for
 from segmentation.drawing.windows import display_answers, show
 from segmentation.network.options import NetworkOptions
 from segmentation.pictures import STDIN, encode_picture, find_photos, name_outputs, read_photos, write_picture
-from segmentation.results.outputs import PhotoResults, ResultOptions
-from segmentation.results.rows import Seen
+from segmentation.results.outputs import HIDING, PhotoResults, ResultOptions, check_hiding
+from segmentation.results.rows import SeenPhoto
 from segmentation.terminal import info, interruptible, run, warn
 from segmentation.threads import ReadAhead
 
@@ -84,7 +84,7 @@ class PhotoOptions:
                     results=pick(ResultOptions, args))
 
     def __post_init__(self):
-        self.results.check_hiding(self.drawing.effect, shown=bool(self.visualize))
+        check_hiding(self.drawing.effect, shows=bool(self.results.cutouts or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
         if self.to_stdout and self.image != [str(STDIN)] and len(find_photos(self.image, self.recursive)) != 1:
@@ -105,8 +105,9 @@ def segment_photos(options, save):
     began, tally = time.perf_counter(), Tally(len(outputs))
     photos = ReadAhead(read_photos(outputs), depth=1)
     try:
-        with interruptible() as check_interrupt, PhotoResults(options.results, net.labels, options.drawing.effect) \
-                as results, Progress(len(outputs), unit="photo") as progress:
+        with interruptible() as check_interrupt, \
+                PhotoResults(options.results, net.labels, options.drawing.effect in HIDING) as results, \
+                Progress(len(outputs), unit="photo") as progress:
             photo_run = PhotoRun(options, net, results, save, windows)
             for photo, image in photos:
                 if not tally.take(photo_run, photo, image, outputs[photo]):
@@ -179,7 +180,7 @@ class PhotoRun:
         self.save(output, annotated)
         if self.options.visualize and len(found):
             self.save(output.with_name(f"{output.stem}_steps.png"), steps_panel(image, found, self.net.labels))
-        self.results.add(Seen.photo(image, found, number, str(photo)), annotated, colors)
+        self.results.add(SeenPhoto(image, found, number, str(photo)), annotated, colors)
         return not self.windows or show_result(image, found, annotated, self.options.visualize)
 
     def find(self, photo, image):

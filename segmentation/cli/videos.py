@@ -6,7 +6,7 @@ jobs.py lists the videos and finds who works on them; video_run.py does one of t
 """
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Optional
 
 from segmentation.cli.jobs import add_worker_options, list_jobs, open_spread, run_jobs, several_videos
 from segmentation.cli.options import (
+    BESIDE,
     DrawingOptions,
     add_drawing_options,
     add_network_options,
     add_result_options,
-    beside,
     load_network,
     number_in,
     parse,
@@ -27,7 +27,7 @@ from segmentation.cli.options import (
 from segmentation.cli.stop import StopSignals
 from segmentation.cli.video_run import VideoRun, open_video
 from segmentation.network.options import NetworkOptions
-from segmentation.results.outputs import HIDING, ResultOptions
+from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
 from segmentation.terminal import info, run, warn
 from segmentation.video.looks import OwnLooks
 from segmentation.video.sink import find_encoder
@@ -89,21 +89,21 @@ class VideoOptions:
     Raises ValueError where two options contradict each other.
     """
 
-    input: list = beside()
-    output: Path = beside()
-    recursive: bool = beside()
-    overwrite: bool = beside()
-    resume: bool = beside()
+    input: list = field(metadata=BESIDE)
+    output: Path = field(metadata=BESIDE)
+    recursive: bool = field(metadata=BESIDE)
+    overwrite: bool = field(metadata=BESIDE)
+    resume: bool = field(metadata=BESIDE)
     start: float
     end: Optional[float]
     fps: Optional[Fraction]
     every: int
     no_audio: bool
-    show: bool = beside()
-    workers: object = beside()  # a number, "auto" or None
-    scheduler: Optional[str] = beside()
-    mask_rcnn: str = beside()  # what decides is in the model's files
-    weights: Optional[str] = beside()
+    show: bool = field(metadata=BESIDE)
+    workers: object = field(metadata=BESIDE)  # a number, "auto" or None
+    scheduler: Optional[str] = field(metadata=BESIDE)
+    mask_rcnn: str = field(metadata=BESIDE)  # what decides is in the model's files
+    weights: Optional[str] = field(metadata=BESIDE)
     network: NetworkOptions
     drawing: DrawingOptions
     results: ResultOptions
@@ -115,7 +115,7 @@ class VideoOptions:
 
     def __post_init__(self):
         results = self.results
-        results.check_hiding(self.drawing.effect, shown=False)
+        check_hiding(self.drawing.effect, shows=bool(results.cutouts))
         if self.end is not None and self.end <= self.start:
             raise ValueError(f"--end {self.end} is not after --start {self.start}")
         if not self.several:

@@ -1,45 +1,46 @@
-"""What a user may choose about the network: NetworkOptions."""
+"""NetworkOptions: what a user can choose about the network."""
 
 from dataclasses import dataclass
 from typing import Optional, Union
 
 from segmentation.instances import INTERPOLATIONS
 from segmentation.network.engines import check_choice
-from segmentation.network.resizing import parse_size
+from segmentation.network.resizing import Size, parse_size
 from segmentation.network.selection import parse_area
 
-PROPOSALS = (10, 300)  # the fewest and the most that may be asked for
+PROPOSALS = (10, 300)  # the smallest and the largest number that can be chosen
 
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """How the network runs and which detections count; plain values, so that they can be sent to a worker.
+    """How the network runs and which detections are wanted. All values are plain, so they can be sent to a worker.
 
-    size: what the network sees: "keep" (the model's own rule; the official one: the short side brought to 800, the
-        long side at most 1365), "raw" (the picture as it is), or (width, height) or "WxH"
-    confidence: detections score more than this, 0..1
-    proposals: RoIs that the second stage looks at, 10..300; fewer is faster. None: the model's own number
-    engine, device, precision: what runs it: see engines.py
-    classes, exclude: names (or COCO's numbers) of the only classes, or of those not to be looked for
-    min_area: the smallest box, in pixels of the picture or, as "0.5%", as a part of it
+    size: the size of the network's input: "keep" (the model's own rule; the official one: short side 800, long side
+        at most 1365), "raw" (the size of the image), (width, height) or "WxH"
+    confidence: detections must score above this, 0..1
+    proposals: how many RoIs the second stage looks at, 10..300; fewer is faster. None: the model's own number
+    engine, device, precision: what runs the network: see engines.py
+    classes: names (or COCO's numbers) of the only classes that are wanted. None: all classes
+    exclude: names (or COCO's numbers) of classes that are not wanted. None: no class
+    min_area: the smallest box, in pixels of the image ("400") or as a part of the image ("0.5%")
     threshold, interpolation: how masks are pasted: see instances.py
 
-    Raises ValueError for a value outside its range.
+    Raises ValueError if a value is outside its range.
     """
 
-    size: Union[str, tuple] = "keep"
+    size: Size = "keep"
     confidence: float = 0.5
     proposals: Optional[int] = None
     engine: str = "opencv"
     device: str = "cpu"
     precision: str = "fp32"
-    classes: Optional[tuple] = None
-    exclude: tuple = ()
-    min_area: str = "0"
+    classes: Optional[tuple[Union[str, int], ...]] = None
+    exclude: Optional[tuple[Union[str, int], ...]] = None
+    min_area: Union[str, float] = "0"
     threshold: float = 0.3
     interpolation: str = "cubic"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         parse_size(self.size)
         parse_area(self.min_area)
         for name in ("confidence", "threshold"):

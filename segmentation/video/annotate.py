@@ -10,7 +10,7 @@ from segmentation.drawing.draw import Style, caption, draw_instances
 from segmentation.drawing.palettes import colors_for
 from segmentation.instances import Instances
 from segmentation.results.outputs import VideoResults
-from segmentation.results.rows import Seen
+from segmentation.results.rows import SeenFrame
 from segmentation.tracking.instance_ids import InstanceIds
 from segmentation.video.looks import Look
 
@@ -60,7 +60,7 @@ class Annotator:
         self.ids = number(look.found) if number else []
         self.count(look.found)
         if self.results:
-            self.results.add(Seen.frame(look.image, look.found, look.number, float(look.time),
+            self.results.add(SeenFrame(look.image, look.found, look.number, float(look.time),
                                         self.ids if self.tracker else None))
 
     def count(self, found: Instances) -> None:

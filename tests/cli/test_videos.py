@@ -286,7 +286,6 @@ def test_the_same_frames_give_the_same_bytes_whatever_memory_held_before(suffix)
     code = f"""if True:
         import sys, zlib, numpy as np
         from fractions import Fraction
-from pathlib import Path
         from segmentation.video.sink import Coding, FrameEncoder
         random, checksum = np.random.default_rng(5), 0
         encode = FrameEncoder(Coding.of({suffix!r}, (320, 240), Fraction(25)))
