@@ -1,6 +1,8 @@
-"""A model on disk to Instances in a picture.
+"""From a model on disk to Instances in an image.
 
-    weights -> model: files found or fetched, and checked against each other; frozen_graph, text_graph: what is in them
-    engines -> opencv_engine, onnx/: what runs it       mask_rcnn: a picture in, Instances out
-    resizing, selection: what the network sees of a picture, and which detections count
+    weights        finds or downloads the files of a model -> model: reads them and checks that they fit each other
+    frozen_graph   reads the constants of a .pb; text_graph: reads and changes a .pbtxt
+    engines        chooses what runs the model -> opencv_engine, onnx/
+    options        what a user can choose; resizing: the size of the input; selection: which detections are wanted
+    mask_rcnn      puts it together: takes an image, gives Instances
 """

@@ -1,33 +1,78 @@
-"""What runs the network: cv2.dnn, or the same weights as an ONNX model through ONNX Runtime or OpenVINO.
+"""The engines run the network: cv2.dnn, or the same weights as an ONNX model on ONNX Runtime or OpenVINO.
 
     engine = load_engine("onnxruntime", "cpu", "fp32")(model, confidence=0.5, proposals=100)
-    boxes, features = engine.boxes(blob)        # (1, 1, 100, 7), and what masks() wants, of whatever form
-    masks = engine.masks(features, boxes)       # (100, classes, 15, 15), arrays of their own
+    boxes, features = engine.boxes(blob)        # (1, 1, 100, 7), and the features for masks()
+    masks = engine.masks(features, boxes)       # (100, classes, 15, 15)
 
-The graph's own mask head works on all 100 rows of boxes, padding included, which is two thirds of the whole
-computation, while a photo shows 3 to 10 objects. So an engine is two networks: the first ends with the
-boxes, and the second runs the mask head on those that the caller keeps, at least one.
-
-An engine is built from a Model. blob: (1, 3, H, W), RGB floats 0..255; boxes: at most 100 rows (0, class,
-score, x0, y0, x1, y1), best first, the box in 0..1; rows of zeros may pad them, and some may score no more
-than the confidence. `name` says what it runs on; on a CPU, as many threads work as cv2.getNumThreads() says
-at loading.
+The mask head of the whole graph works on all 100 rows of boxes, padding too. That is two thirds of all computation,
+but a photo shows 3 to 10 objects. So an engine has two networks: the first ends with the boxes, and the second runs
+the mask head only on the boxes that the caller keeps.
 """
 
 from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
 
 from segmentation.network import opencv_engine
+from segmentation.network.model import Model
 from segmentation.network.onnx import engines as onnx_engines
 
-DEVICES = {"opencv": opencv_engine.DEVICES, "onnxruntime": onnx_engines.PROVIDERS,
-           "openvino": onnx_engines.OPENVINO_DEVICES}
+
+class Engine(Protocol):
+    """A model that is ready to run.
+
+    name: what it runs on, for people, such as "OpenCV 5.0.0, cpu (2 threads)". On a CPU it has as many threads as
+        cv2.getNumThreads() says when it is built
+    """
+
+    name: str
+
+    def boxes(self, blob: np.ndarray) -> tuple[np.ndarray, Any]:
+        """(the detections, the features that `masks` needs, in the engine's own form).
+
+        blob: float32 (1, 3, H, W), RGB 0..255
+        detections: float32 (1, 1, N, 7), N at most 100, rows (0, class, score, x0, y0, x1, y1), best first, the box in
+            0..1. There may be rows of zeros at the end, and rows that do not score above the confidence
+
+        Raises SegmentationError or cv2.error if the engine fails.
+        """
+        ...
+
+    def masks(self, features: Any, boxes: np.ndarray) -> np.ndarray:
+        """The masks of the detections: float32 (N, classes, 15, 15), probabilities. The next call does not change them.
+
+        features: from the last call of `boxes`
+        boxes: (1, 1, N, 7), the rows that the caller keeps, at least one
+
+        Raises SegmentationError or cv2.error if the engine fails.
+        """
+        ...
+
+
+class EngineBuilder(Protocol):
+    """Builds an Engine from a Model.
+
+    confidence: detections must score above this, 0..1
+    proposals: how many RoIs the second stage looks at
+
+    Raises SegmentationError if the engine cannot load the model.
+    """
+
+    def __call__(self, model: Model, confidence: float, proposals: int) -> Engine: ...
+
+
+# The name of each engine -> the names of its devices.
+DEVICES: dict[str, tuple[str, ...]] = {"opencv": tuple(opencv_engine.DEVICES),
+                                       "onnxruntime": tuple(onnx_engines.PROVIDERS),
+                                       "openvino": tuple(onnx_engines.OPENVINO_DEVICES)}
 PRECISIONS = ("fp32", "bf16")
 
 
-def load_engine(engine="opencv", device="cpu", precision="fp32"):
-    """The function (model, confidence, proposals) -> engine of that name, device and precision.
+def load_engine(engine: str = "opencv", device: str = "cpu", precision: str = "fp32") -> EngineBuilder:
+    """The builder of the engine with that name, device and precision.
 
-    Raises ValueError where there is no such choice, SegmentationError where it is not there on this machine.
+    Raises ValueError if there is no such choice, SegmentationError if this machine does not have it.
     """
     check_choice(engine, device, precision)
     if engine == "openvino":
@@ -37,8 +82,8 @@ def load_engine(engine="opencv", device="cpu", precision="fp32"):
     return partial(opencv_engine.OpenCV, opencv_engine.find_device(device), device)
 
 
-def check_choice(engine, device, precision):
-    """Raise ValueError where there is no such engine or it knows no such device or precision."""
+def check_choice(engine: str, device: str, precision: str) -> None:
+    """Raise ValueError if there is no such engine, or if it has no such device or precision."""
     if engine not in DEVICES:
         raise ValueError(f"engine must be {', '.join(DEVICES)}, got {engine}")
     if device not in DEVICES[engine]:

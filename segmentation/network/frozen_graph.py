@@ -1,7 +1,7 @@
-"""The constants of a frozen TensorFlow graph (.pb), read without TensorFlow.
+"""Read the constants of a frozen TensorFlow graph (.pb) without TensorFlow.
 
-A frozen graph is a protobuf message, GraphDef; its weights are the nodes whose op is Const, and those are
-all that cv2.dnn reads of the file. Four messages of tensorflow/core/framework matter, by field number:
+A frozen graph is a protobuf message, GraphDef. Its weights are the nodes whose op is Const. cv2.dnn reads nothing else
+of the file. Four messages of tensorflow/core/framework matter here, with these field numbers:
 
     GraphDef       node = 1
     NodeDef        name = 1, op = 2, attr = 5 (a map: key = 1, AttrValue = 2)
@@ -13,23 +13,28 @@ all that cv2.dnn reads of the file. Four messages of tensorflow/core/framework m
     consts["Conv/weights"].shape        # (3, 3, 576, 512)
 """
 
+from collections.abc import Iterator
+from typing import Any, Optional
+
 import numpy as np
 
 from segmentation import SegmentationError
 
-# TensorFlow's DataType numbers for what cv2.dnn takes as a constant.
-DTYPES = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 9: np.dtype("<i8"), 19: np.dtype("<f2")}
+# TensorFlow's DataType numbers of the constants that cv2.dnn takes.
+DTYPES: dict[int, np.dtype] = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 9: np.dtype("<i8"), 19: np.dtype("<f2")}
 VALUE_FIELDS = (5, 7, 10, 13)  # float_val, int_val, int64_val, half_val
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 
 
-def read_consts(buffer):
-    """The constants of a frozen graph, name -> read-only array that shares the buffer's memory where it can.
+def read_consts(buffer: Any) -> dict[str, np.ndarray]:
+    """The constants of a frozen graph, name -> read-only array. The arrays share the buffer's memory if they can.
 
-    Left out is what cv2.dnn has no use for: strings and booleans, and scalars stored as tensor_content,
-    over which it dies of a segmentation fault (TensorFlow writes a scalar as float_val or int_val).
+    buffer: the bytes of the file, as bytes or uint8 (size,)
 
-    Raises SegmentationError where the bytes are no GraphDef, are cut off, or hold no constant.
+    Constants that cv2.dnn cannot use are left out: strings, booleans, and scalars stored as tensor_content. Such a
+    scalar crashes cv2.dnn with a segmentation fault. (TensorFlow writes a scalar as float_val or int_val.)
+
+    Raises SegmentationError if the bytes are no GraphDef, are cut off, or hold no constant.
     """
     consts = {}
     try:
@@ -47,8 +52,8 @@ def read_consts(buffer):
     return consts
 
 
-def read_varint(view, at):
-    """The variable-length integer at `at` and the position behind it."""
+def read_varint(view: memoryview, at: int) -> tuple[int, int]:
+    """(the variable-length integer that starts at `at`, the position after it)."""
     value = shift = 0
     while True:
         byte = view[at]
@@ -60,9 +65,10 @@ def read_varint(view, at):
             raise ValueError("a varint of more than ten bytes")
 
 
-def fields(view):
-    """Each field of a protobuf message as (number, value): an int, or a memoryview of its bytes."""
+def fields(view: memoryview) -> Iterator[tuple[int, Any]]:
+    """Each field of a protobuf message as (number, value). A value is an int, or a memoryview of the field's bytes."""
     at = 0
+    value: Any
     while at < len(view):
         key, at = read_varint(view, at)
         number, wire = key >> 3, key & 7
@@ -78,9 +84,10 @@ def fields(view):
         yield number, value
 
 
-def read_node(view):
-    """(name, op, {attribute: AttrValue's bytes}) of a NodeDef."""
-    name, op, attrs = "", "", {}
+def read_node(view: memoryview) -> tuple[str, str, dict[str, memoryview]]:
+    """(name, op, {attribute: the bytes of its AttrValue}) of a NodeDef."""
+    name, op = "", ""
+    attrs: dict[str, memoryview] = {}
     for number, value in fields(view):
         if number == 1:
             name = bytes(value).decode()
@@ -92,9 +99,12 @@ def read_node(view):
     return name, op, attrs
 
 
-def read_tensor(view):
-    """The TensorProto in an AttrValue as an array; None where cv2.dnn has no use for it."""
-    dtype, shape, content, values = None, [], None, []
+def read_tensor(view: memoryview) -> Optional[np.ndarray]:
+    """The TensorProto in an AttrValue as an array. None if cv2.dnn cannot use it."""
+    dtype: Optional[np.dtype] = None
+    content: Optional[memoryview] = None
+    shape: list[int] = []
+    values: list[Any] = []
     for number, value in fields(dict(fields(view))[8]):
         if number == 1:
             dtype = DTYPES.get(value)
@@ -108,26 +118,27 @@ def read_tensor(view):
         return None
     if content is not None:
         return np.frombuffer(content, dtype).reshape(shape)
-    # half_val holds the bits of each float16 as an integer.
+    # half_val has the bits of each float16 as an integer.
     array = np.array(values, np.uint16).view(dtype) if dtype.kind == "f" and dtype.itemsize == 2 \
         else np.array(values, dtype)
     # A single value stands for the whole tensor.
     return np.full(shape, array[0]) if array.size == 1 else array.reshape(shape)
 
 
-def read_values(number, value):
-    """The numbers in one float_val, int_val, int64_val or half_val field, packed or single."""
+def read_values(number: int, value: Any) -> list[Any]:
+    """The numbers in one field float_val, int_val, int64_val or half_val, packed or single."""
     if number == 5:
         return np.frombuffer(value, "<f4").tolist()
     if isinstance(value, int):
         return [signed(value)]
-    numbers, at = [], 0
+    numbers: list[Any] = []
+    at = 0
     while at < len(value):
         one, at = read_varint(value, at)
         numbers.append(signed(one))
     return numbers
 
 
-def signed(value):
-    """A varint as the signed integer that protobuf means: two's complement in 64 bits."""
+def signed(value: int) -> int:
+    """The signed integer that protobuf means by a varint: two's complement in 64 bits."""
     return value - (1 << 64) if value >> 63 else value

@@ -1,8 +1,9 @@
-"""A model as its files say it: weights, text graph and names, checked against each other.
+"""Read the files of a model (weights, text graph, class names) and check that they fit each other.
 
-cv2.dnn may die of a file that does not fit, so nothing reaches an engine that has not been looked at here.
+A wrong file can crash cv2.dnn. So every file is checked here before an engine gets it.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +13,13 @@ from segmentation import SegmentationError
 from segmentation.files import read_text, reason
 from segmentation.network.frozen_graph import read_consts
 from segmentation.network.text_graph import inputs, split_nodes, trunk_output, value_of
-from segmentation.network.weights import read_labels
+from segmentation.network.weights import ModelFiles, read_labels
 from segmentation.terminal import warn
 
-# Nodes of the text graph.
+# Names of nodes in the text graph.
 IMAGE, BOXES, MASKS = "image_tensor", "detection_out_final", "detection_masks"
-# In the ONNX model alone: the trunk's output, which has another name in each architecture's text graph, and the boxes
-# of the detections in its cells.
+# Names that only the ONNX model has: the trunk's output (in text graphs its name depends on the architecture), and the
+# boxes of the detections in cells of that output.
 FEATURES, MASK_BOXES = "features", "CropAndResize_1/boxes"
 OFFICIAL_CLASSES = 90
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"      # (classes + 1,), background first
@@ -28,24 +29,27 @@ BOX_BIASES = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"  # (classes *
 class Model(NamedTuple):
     """What an engine is built from.
 
-    weights, text_graph_path: where they were read from
-    buffer: the frozen graph's bytes, uint8 (size,); consts: its constants, name -> array
-    text_graph: its text; features: its node of the trunk's output; labels: the names of the classes, from 0
+    weights, text_graph_path: the files that were read
+    buffer: the bytes of the frozen graph, uint8 (size,)
+    consts: the constants of the frozen graph, name -> array
+    text_graph: the text of the text graph
+    features: the name of the trunk's last node in the text graph
+    labels: the names of the classes, by class number from 0
     """
 
     weights: Path
     text_graph_path: Path
     buffer: np.ndarray
-    consts: dict
+    consts: dict[str, np.ndarray]
     text_graph: str
     features: str
-    labels: tuple
+    labels: tuple[str, ...]
 
 
-def read_model(files):
-    """The Model of segmentation/network/weights.py's ModelFiles; says so on stderr where it is the demo.
+def read_model(files: ModelFiles) -> Model:
+    """The Model of ModelFiles (segmentation/network/weights.py). If it is the demo, two lines on stderr say so.
 
-    Raises SegmentationError where a file is not what it should be or does not fit the others.
+    Raises SegmentationError if a file is wrong or does not fit the others.
     """
     text_graph = read_text_graph(files.text_graph)
     buffer, consts = read_weights(files.weights, text_graph, files.text_graph)
@@ -55,8 +59,8 @@ def read_model(files):
     return Model(files.weights, files.text_graph, buffer, consts, text_graph, trunk_output(text_graph), labels)
 
 
-def read_text_graph(path):
-    """The text graph's text; SegmentationError naming the file where it is of another model."""
+def read_text_graph(path: Path) -> str:
+    """The text of a text graph. Raises SegmentationError with the path if it belongs to another kind of model."""
     text = read_text(path)
     try:
         nodes = split_nodes(text)
@@ -69,10 +73,11 @@ def read_text_graph(path):
     return text
 
 
-def read_weights(path, text_graph, text_graph_path):
-    """A frozen graph's bytes as uint8 (size,), and its constants, once it is sure that cv2.dnn can take them.
+def read_weights(path: Path, text_graph: str, text_graph_path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(the bytes of a frozen graph as uint8 (size,), its constants). They are safe for cv2.dnn.
 
-    cv2.dnn itself may die of a wrong file, so every constant that the text graph names must be there.
+    Raises SegmentationError if the file is no frozen graph, or a constant that the text graph names is missing: that
+    can crash cv2.dnn.
     """
     try:
         buffer = np.fromfile(path, np.uint8)
@@ -96,11 +101,11 @@ def read_weights(path, text_graph, text_graph_path):
     return buffer, consts
 
 
-def find_labels(files, text_graph, consts):
-    """The names of the classes, as many as both the weights and the text graph have.
+def find_labels(files: ModelFiles, text_graph: str, consts: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """The names of the classes, by class number from 0.
 
-    Raises SegmentationError where these three do not agree: objects would get their neighbours' names, or
-    cv2.dnn would read past its arrays.
+    Raises SegmentationError if the weights, the text graph and the names differ in the number of classes. Then objects
+    would get wrong names, or cv2.dnn would read beyond its arrays.
     """
     count, expected = consts[CLASS_BIASES].size - 1, value_of(text_graph, BOXES, "num_classes")
     text_graph_path, labels_path = (files.weights.with_suffix(suffix) for suffix in (".pbtxt", ".txt"))
@@ -113,17 +118,17 @@ def find_labels(files, text_graph, consts):
     return read_labels(files.labels, count)
 
 
-def known_classes(consts, labels):
+def known_classes(consts: Mapping[str, np.ndarray], labels: Sequence[str]) -> list[str]:
     """The names of the classes that the weights have seen in training.
 
-    A class's four box biases start at 0 and move only on its own objects, so those of the others still are 0
-    (true of any graph of segmentation/training/train.py that was not fine-tuned from another).
+    The four box biases of a class start at 0 and change only with objects of that class. So a class without objects
+    still has zeros. (This holds for graphs of segmentation/training that were not fine-tuned from another graph.)
     """
-    moved = consts[BOX_BIASES].reshape(-1, 4).any(axis=1)
+    moved = np.any(consts[BOX_BIASES].reshape(-1, 4), axis=1).tolist()
     return [label for label, known in zip(labels, moved) if known]
 
 
-def say_demo(files, names):
-    """Two lines on stderr: which network this is not and what it knows, and how to get the official weights."""
+def say_demo(files: ModelFiles, names: Sequence[str]) -> None:
+    """Print two lines on stderr: this is the demo and knows these classes; how to get the official weights."""
     warn(f"[WARNING] this is not the COCO network but a small one for a first look, {files.weights.name}, which "
          f"knows: {', '.join(names)}\n[WARNING] {files.demo_because}")

@@ -1,13 +1,15 @@
-"""The engine "opencv": the frozen graph through cv2.dnn, its text graph cut in two in memory."""
+"""The engine "opencv": cv2.dnn runs the frozen graph. Its text graph is cut in two in memory."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.network.model import BOXES, MASKS
+from segmentation.network.model import BOXES, MASKS, Model
 from segmentation.network.text_graph import cut, set_value
 
 DEVICES = {
@@ -15,52 +17,56 @@ DEVICES = {
     "opencl": ("DNN_BACKEND_OPENCV", "DNN_TARGET_OPENCL"),
     "cuda": ("DNN_BACKEND_CUDA", "DNN_TARGET_CUDA"),
 }
-# A convolution of cv2.dnn keeps the SAME padding of the first size it sees, and pictures of other sizes then
-# get other boxes than they should: up to OpenCV 4.12 always, later where a side of the input is shorter than
-# about 90 pixels (measured on 4.14 and 5.0). There the network has to be built anew, which takes 0.2 s.
+Target = tuple[int, int]  # cv2.dnn's numbers of a backend and a target
+
+# A convolution of cv2.dnn keeps the SAME padding of the first input size, and then gives wrong boxes for other sizes:
+# up to OpenCV 4.12 always, later if a side of the input is shorter than about 90 pixels (measured on 4.14 and 5.0).
+# In these cases the network has to be built again, which takes 0.2 s.
 PADDING_STAYS_BELOW = 128 if tuple(map(int, cv2.__version__.split(".")[:2])) >= (4, 13) else float("inf")
-# Where the setter stands depends on the version: cv2.setLogLevel in OpenCV 4.10.
-set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+# The setter is in another place in OpenCV 4.10: cv2.setLogLevel.
+set_log_level: Any = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
 
 
 class OpenCV:
-    """A model on cv2.dnn; see segmentation/network/engines.py."""
+    """A model on cv2.dnn: an Engine, see segmentation/network/engines.py."""
 
-    def __init__(self, target, device, model, confidence, proposals):
+    def __init__(self, target: Target, device: str, model: Model, confidence: float, proposals: int) -> None:
         text_graph = set_value(model.text_graph, "detection_out", "keep_top_k", proposals)
         text_graph = set_value(text_graph, BOXES, "confidence_threshold", confidence)
         threads = f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
         self.name = f"OpenCV {cv2.__version__}, {device}{threads}"
-        self.features, self.shapes = model.features, set()
+        self.features = model.features
+        self.shapes: set[tuple[int, ...]] = set()  # of the inputs so far
         with plain_errors(f"cannot build the network from {model.weights} and {model.text_graph_path}"):
             box_graph, mask_graph = cut_in_two(text_graph, model.features)
             self.build_box_net = partial(build, model.buffer, box_graph, [BOXES, model.features], target)
             self.box_net = self.build_box_net()
             self.mask_head = build(model.buffer, mask_graph, [MASKS], target)
 
-    def boxes(self, blob):
+    def boxes(self, blob: np.ndarray) -> tuple[np.ndarray, Any]:
         self.shapes.add(blob.shape)
         if len(self.shapes) > 1 and min(blob.shape[2:]) < PADDING_STAYS_BELOW:
             self.box_net, self.shapes = self.build_box_net(), {blob.shape}
         self.box_net.setInput(blob)
-        return self.box_net.forward([BOXES, self.features])
+        boxes, features = self.box_net.forward([BOXES, self.features])
+        return boxes, features
 
-    def masks(self, features, boxes):
+    def masks(self, features: Any, boxes: np.ndarray) -> np.ndarray:
         self.mask_head.setInput(features, self.features)
         self.mask_head.setInput(boxes, BOXES)
-        # A copy, since the next forward writes its masks into the same memory.
+        # A copy, because the next forward writes into the same memory.
         return self.mask_head.forward(MASKS).copy()
 
 
-def cut_in_two(text_graph, features):
-    """The text graphs of the two networks; `features` names the node of the trunk's output."""
-    inputs = {features: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}  # of the second; the sizes that vary are -1
+def cut_in_two(text_graph: str, features: str) -> tuple[str, str]:
+    """The text graphs of the two networks. features: the name of the trunk's last node."""
+    inputs = {features: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}  # of the second network; -1: any size
     return cut(text_graph, [BOXES, features]), cut(text_graph, [MASKS], inputs)
 
 
-def find_device(device):
-    """cv2.dnn's (backend, target) of a device; SegmentationError where this OpenCV has not got it."""
-    # Asked for what it has not got, cv2.dnn only warns and runs on the CPU.
+def find_device(device: str) -> Target:
+    """cv2.dnn's (backend, target) of a device. Raises SegmentationError if this OpenCV does not have it."""
+    # cv2.dnn itself only prints a warning for a missing device, and runs on the CPU.
     backend, target = (getattr(cv2.dnn, name, None) for name in DEVICES[device])
     if backend is None or target is None or target not in cv2.dnn.getAvailableTargets(backend):
         needs = {"cuda": "an OpenCV built with CUDA (the pip packages are not) and an NVIDIA driver",
@@ -70,14 +76,21 @@ def find_device(device):
     return backend, target
 
 
-def build(weights, text_graph, outputs, target):
-    """A cv2.dnn.Net of a text graph, run on target = (backend, target)."""
+def build(weights: np.ndarray, text_graph: str, outputs: Sequence[str], target: Target) -> cv2.dnn.Net:
+    """A cv2.dnn.Net of a text graph.
+
+    weights: the bytes of the frozen graph, uint8 (size,)
+    outputs: the names of the nodes that are wanted
+    target: (backend, target)
+
+    Raises SegmentationError if this OpenCV reads no TensorFlow graphs.
+    """
     if not hasattr(cv2.dnn, "readNetFromTensorflow"):
         raise SegmentationError(f"OpenCV {cv2.__version__} reads no TensorFlow graphs: install opencv-python "
                                 "4.10 to 5.0, or choose another --engine")
-    options = {}
+    options: dict[str, Any] = {}
     if hasattr(cv2.dnn, "ENGINE_CLASSIC"):
-        # OpenCV 5: its new engine gives only outputs named at load, and runs on the CPU alone.
+        # OpenCV 5: its new engine gives only outputs that are named at loading, and runs only on the CPU.
         options = ({"extraOutputs": outputs} if target[1] == cv2.dnn.DNN_TARGET_CPU
                    else {"engine": cv2.dnn.ENGINE_CLASSIC})
     net = cv2.dnn.readNetFromTensorflow(weights, np.frombuffer(text_graph.encode(), np.uint8), **options)
@@ -88,12 +101,16 @@ def build(weights, text_graph, outputs, target):
 
 
 @contextmanager
-def plain_errors(what):
-    """Turn an error of OpenCV into one sentence, and keep OpenCV's own lines about it off the terminal."""
+def plain_errors(what: str) -> Iterator[None]:
+    """Turn an error of OpenCV in the block into a SegmentationError of one sentence. OpenCV prints nothing itself.
+
+    what: the beginning of the sentence
+    """
     level = set_log_level(0)
     try:
         yield
     except cv2.error as error:
-        raise SegmentationError(f"{what}: {' '.join(str(error.err or error).split())}") from error
+        text = getattr(error, "err", None) or error
+        raise SegmentationError(f"{what}: {' '.join(str(text).split())}") from error
     finally:
         set_log_level(level)

@@ -1,21 +1,22 @@
-"""The network's text graph as text in, text out: change a value, cut out a part.
+"""Change the network's text graph: set a value, cut out a part. All functions take text and return text.
 
-cv2.dnn builds a frozen TensorFlow graph from two files: the weights (.pb) and a text graph (.pbtxt)
-that names every layer, its inputs and its settings. readNetFromTensorflow takes both as buffers, so
-what the text graph fixes - the 0.3 below which detections are dropped, the 100 proposals, which layers
-exist at all - can be changed in memory, the files on disk left as they are.
+cv2.dnn builds a network from two files: the weights (.pb) and a text graph (.pbtxt) that names every layer, its inputs
+and its settings. readNetFromTensorflow takes both as buffers. So all that the text graph fixes can be changed in
+memory: the 0.3 below which detections are dropped, the 100 proposals, and the list of layers. The files on disk stay
+as they are.
 
     text = set_value(text, "detection_out", "keep_top_k", 30)
     mask_head = cut(text, ["detection_masks"], {"detection_out_final": (1, 1, -1, 7)})
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Optional, Union
 
 from segmentation import SegmentationError
 
-# A text graph is a sequence of `node {` ... `}` blocks whose closing brace stands in column 0: the form in
-# which protobuf prints every text graph, OpenCV's own among them.
+# A text graph is a sequence of blocks `node {` ... `}`. The closing brace is in column 0: protobuf prints every text
+# graph like this, OpenCV's own too.
 NODE = re.compile(r"^node \{\n.*?^\}\n?", re.S | re.M)
 ATTRIBUTE = re.compile(r'^  attr \{\s*key: "([^"]+)"(.*?)^  \}', re.S | re.M)
 VALUE = re.compile(r'\b(?:i|f|b|s|int_val|float_val): (?:"([^"]*)"|(\S+))')
@@ -23,12 +24,12 @@ FIELD = {"name": re.compile(r'^  name: "([^"]+)"', re.M), "input": re.compile(r'
          "op": re.compile(r'^  op: "([^"]+)"', re.M)}
 
 
-def split_nodes(text):
-    """The text of each node by its name, in file order (an input stands before what reads it).
+def split_nodes(text: str) -> dict[str, str]:
+    """The text of each node by its name, in file order (an input comes before the nodes that read it).
 
-    Raises SegmentationError where there is no node at all or one without a name.
+    Raises SegmentationError if there is no node, or a node without a name.
     """
-    nodes = {}
+    nodes: dict[str, str] = {}
     for node in NODE.findall(text):
         name = FIELD["name"].search(node)
         if name is None:
@@ -39,15 +40,15 @@ def split_nodes(text):
     return nodes
 
 
-def inputs(node):
-    """The names a node reads, in order, without control inputs (`^name`: order of execution, no data)."""
+def inputs(node: str) -> list[str]:
+    """The names that a node reads, in order. Control inputs (`^name`: order of execution, no data) are left out."""
     return [name for name in FIELD["input"].findall(node) if not name.startswith("^")]
 
 
-def trunk_output(text):
-    """The name of the node whose features both heads crop their RoIs from: the trunk's last layer.
+def trunk_output(text: str) -> str:
+    """The name of the trunk's last node. Both heads crop their RoIs from its features.
 
-    Raises SegmentationError where the graph crops no RoIs.
+    Raises SegmentationError if the graph crops no RoIs.
     """
     crop = split_nodes(text).get("CropAndResize")
     if crop is None or not inputs(crop):
@@ -56,27 +57,35 @@ def trunk_output(text):
 
 
 class Node(NamedTuple):
-    """A node as values; `attributes`: key -> its numbers, booleans or texts, a tuple even of one."""
+    """A node as values. attributes: key -> a tuple of numbers, booleans or texts, also for a single one."""
 
     name: str
     op: str
-    inputs: list
-    attributes: dict
+    inputs: list[str]
+    attributes: dict[str, tuple]
 
-    def one(self, key, default=None):
-        """The only value of an attribute, or the default where the node has not got it."""
+    def one(self, key: str, default: Any = None) -> Any:
+        """The only value of an attribute. The default if the node does not have the attribute."""
         return self.attributes.get(key, (default,))[0]
 
 
-def read_nodes(text):
-    """The Nodes of a text graph, in file order."""
-    return [Node(name, FIELD["op"].search(node).group(1), inputs(node),
-                 {key: tuple(map(read_value, VALUE.findall(value))) for key, value in ATTRIBUTE.findall(node)})
-            for name, node in split_nodes(text).items()]
+def read_nodes(text: str) -> list[Node]:
+    """The Nodes of a text graph, in file order.
+
+    Raises SegmentationError if a node has no name or no op.
+    """
+    nodes = []
+    for name, node in split_nodes(text).items():
+        op = FIELD["op"].search(node)
+        if op is None:
+            raise SegmentationError(f"the text graph's node {name} has no op")
+        attributes = {key: tuple(map(read_value, VALUE.findall(value))) for key, value in ATTRIBUTE.findall(node)}
+        nodes.append(Node(name, op.group(1), inputs(node), attributes))
+    return nodes
 
 
-def read_value(found):
-    """The Python value of VALUE's two groups: a text, or a number or boolean.
+def read_value(found: tuple[str, str]) -> Union[str, bool, int, float]:
+    """The Python value of VALUE's two groups: a text, or else a number or a boolean.
 
     >>> read_value(("SAME", "")), read_value(("", "true")), read_value(("", "16")), read_value(("", "0.1"))
     ('SAME', True, 16, 0.1)
@@ -89,10 +98,10 @@ def read_value(found):
     return int(plain) if re.fullmatch(r"-?\d+", plain) else float(plain)
 
 
-def find_number(text, name, key):
-    """The text of node `name`, and where in it the number stands that attribute `key` has: a re.Match.
+def find_number(text: str, name: str, key: str) -> tuple[str, re.Match]:
+    """(the text of node `name`, the match of its attribute `key`'s number in that text).
 
-    Raises SegmentationError where the graph has no such node, or the node no such attribute.
+    Raises SegmentationError if the graph has no such node, or the node no such attribute.
     """
     node = split_nodes(text).get(name)
     if node is None:
@@ -103,24 +112,24 @@ def find_number(text, name, key):
     return node, found
 
 
-def value_of(text, name, key):
-    """The number that attribute `key` of node `name` has."""
+def value_of(text: str, name: str, key: str) -> float:
+    """The number of attribute `key` of node `name`. Raises SegmentationError if it is not there."""
     return float(find_number(text, name, key)[1].group(1))
 
 
-def set_value(text, name, key, value):
-    """The text graph with attribute `key` of node `name` set to the number `value`."""
+def set_value(text: str, name: str, key: str, value: float) -> str:
+    """The text graph with attribute `key` of node `name` set to a number. Raises SegmentationError without it."""
     node, found = find_number(text, name, key)
     return text.replace(node, f"{node[:found.start(1)]}{value}{node[found.end(1):]}")
 
 
-def cut(text, outputs, placeholders=None):
-    """The part of the text graph that computes `outputs`, as a text graph of its own.
+def cut(text: str, outputs: Sequence[str], placeholders: Optional[Mapping[str, Sequence[int]]] = None) -> str:
+    """The part of the text graph that computes `outputs`, as a new text graph.
 
-    `placeholders` maps the names of nodes to their shapes (-1 for any size): the part reads these as
-    float32 inputs and needs nothing that stands before them.
+    placeholders: names of nodes -> their shapes (-1 for any size). The part reads these as float32 inputs and needs
+        no node before them
 
-    Raises SegmentationError where an output or a placeholder is no node of the graph.
+    Raises SegmentationError if an output or a placeholder is no node of the graph.
     """
     nodes, placeholders = split_nodes(text), placeholders or {}
     for name in [*outputs, *placeholders]:
@@ -129,7 +138,7 @@ def cut(text, outputs, placeholders=None):
     wanted, pending = set(), list(outputs)
     while pending:
         name = pending.pop()
-        # A name that is no node is a constant of the weights file.
+        # A name that is no node is a constant in the weights.
         if name in nodes and name not in wanted:
             wanted.add(name)
             pending += [] if name in placeholders else inputs(nodes[name])
@@ -137,8 +146,8 @@ def cut(text, outputs, placeholders=None):
                    for name, node in nodes.items() if name in wanted)
 
 
-def placeholder(name, shape):
-    """A float32 input node.
+def placeholder(name: str, shape: Iterable[int]) -> str:
+    """The text of a float32 input node.
 
     >>> print(placeholder("x", (1, -1)))
     node {

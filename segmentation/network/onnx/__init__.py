@@ -1,1 +1,5 @@
-"""The frozen graph as an ONNX model, and the engines that run it: graph, layers and boxes make it, engines runs it."""
+"""The frozen graph as an ONNX model, and the engines that run it.
+
+    graph      translates the text graph, operation by operation, with layers and boxes
+    engines    keeps the ONNX model in a file and runs it on ONNX Runtime or OpenVINO
+"""

@@ -1,20 +1,27 @@
-"""The graph's boxes as ONNX: anchors, decoding and suppression, and the features under boxes.
+"""The graph's boxes in ONNX: anchors, decoding, suppression, and cropping the features under boxes.
 
-Each function is one of segmentation/network/onnx/graph.py's OPS.
+anchor_boxes, detections and crop are among the OPS of segmentation/network/onnx/graph.py. The others are their parts.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from segmentation.network.model import BOXES
+from segmentation.network.text_graph import Node
 
-CONFIDENCE, PROPOSALS = "confidence", "proposals"  # the initializers that may be set for a user
+if TYPE_CHECKING:
+    from segmentation.network.onnx.graph import Graph, Value
+
+CONFIDENCE, PROPOSALS = "confidence", "proposals"  # the initializers that are set for the user
 
 
-def anchor_boxes(graph, node, places, image):
-    """The boxes (A, 4) of all anchors, x0, y0, x1, y1 in 0..1; the anchor counts fastest, then x, then y."""
+def anchor_boxes(graph: "Graph", node: Node, places: str, image: str) -> str:
+    """The boxes (A, 4) of all anchors: x0, y0, x1, y1 in 0..1. Order: y, then x, then the anchors of a place."""
     step, offset = node.one("step"), node.one("offset")
-    shape = [graph.size(places, axis) for axis in (2, 3)]
-    low, high = {}, {}
+    sides = [graph.size(places, axis) for axis in (2, 3)]
+    low: dict[str, str] = {}
+    high: dict[str, str] = {}
     for axis, key, new_axes in ((2, "height", [1]), (3, "width", [0])):
         count = graph.add("Squeeze", graph.size(places, axis))
         centres = graph.add("Mul", graph.to_float(graph.add("Range", 0, count, 1)), float(step))
@@ -23,34 +30,35 @@ def anchor_boxes(graph, node, places, image):
         for edges, op in ((low, "Sub"), (high, "Add")):
             edge = graph.add("Div", graph.add(op, centres, half), graph.to_float(graph.size(image, axis)))
             edges[key] = graph.add("Unsqueeze", edge, new_axes)                        # (h, 1, 12) or (1, w, 12)
-    shape = graph.add("Concat", *shape, [len(half), 1], axis=0)
-    edges = [graph.add("Expand", graph.add("Unsqueeze", edge, [-1]), shape)
-             for edge in (low["width"], low["height"], high["width"], high["height"])]
-    boxes = graph.reshape(graph.add("Concat", *edges, axis=-1), [-1, 4])
+    shape = graph.add("Concat", *sides, [len(half), 1], axis=0)
+    columns = [graph.add("Expand", graph.add("Unsqueeze", edge, [-1]), shape)
+               for edge in (low["width"], low["height"], high["width"], high["height"])]
+    boxes = graph.reshape(graph.add("Concat", *columns, axis=-1), [-1, 4])
     boxes = graph.add("Clip", boxes, 0.0, 1.0) if node.one("clip") else boxes
     graph.variances[boxes] = np.array(node.attributes["variance"])
     return boxes
 
 
-def detections(graph, node, deltas, scores, priors):
-    """Rows (1, 1, N, 7) of the best boxes, suppressed class by class.
+def detections(graph: "Graph", node: Node, deltas: str, scores: str, priors: str) -> str:
+    """Rows (1, 1, N, 7) of the best boxes, after suppression in each class.
 
-    deltas, scores: of B boxes, flattened, the class counting fastest; priors: the boxes they start from
+    deltas, scores: of B boxes, flattened; the classes of a box are neighbours
+    priors: the boxes that the deltas start from
     """
     num_classes, background = int(node.one("num_classes")), int(node.one("background_label_id"))
     boxes_each = 1 if node.one("share_location") else num_classes
     deltas = graph.reshape(deltas, [-1, boxes_each, 4])
     scores = graph.reshape(scores, [-1, num_classes])
-    variance = graph.variances.get(priors, np.ones(4))  # 1: the deltas are multiplied already
+    variance = graph.variances.get(priors, np.ones(4))  # 1: the deltas are already multiplied
     priors = graph.reshape(priors, [-1, 1, 4])
     first = 1 if background == 0 else 0
     scores = graph.cut(scores, 1, 1, num_classes) if first else scores                 # (B, classes)
     if node.one("top_k", -1) > 0:
-        best = best_rows(graph, graph.reshape(scores, [-1]), [int(node.one("top_k"))])[1]
+        _, best = best_rows(graph, graph.reshape(scores, [-1]), [int(node.one("top_k"))])
         deltas, scores, priors = (graph.add("Gather", value, best) for value in (deltas, scores, priors))
     boxes = graph.add("Clip", decode(graph, deltas, priors, variance), 0.0, 1.0)       # (B, classes, 4)
 
-    # A class's boxes are its own, and so a batch of their own to NonMaxSuppression: (class, 0, row) of those kept.
+    # Each class has boxes of its own, so each class is a batch for NonMaxSuppression. It gives (class, 0, row).
     final = node.name == BOXES
     count = graph.constant([int(node.one("keep_top_k"))], None if final else PROPOSALS)
     floor = graph.constant([float(node.one("confidence_threshold", -1.0))], CONFIDENCE if final else None)
@@ -65,13 +73,14 @@ def detections(graph, node, deltas, scores, priors):
     return graph.reshape(padded_rows(graph, rows, count, final), [1, 1, -1, 7])
 
 
-def best_rows(graph, scores, most):
-    """The highest of `scores` (B,), at most so many, best first, and their places."""
-    return graph.add("TopK", scores, graph.add("Min", graph.size(scores, 0), most), axis=0)
+def best_rows(graph: "Graph", scores: str, most: "Value") -> tuple[str, str]:
+    """(the highest of `scores` (B,), at most `most` of them, best first; their positions)."""
+    best = graph.add("TopK", scores, graph.add("Min", graph.size(scores, 0), most), axis=0)
+    return best, f"{best}/indices"
 
 
-def decode(graph, deltas, priors, variance):
-    """Boxes x0, y0, x1, y1 of deltas x, y, w, h (B, classes, 4) to boxes (B, 1, 4)."""
+def decode(graph: "Graph", deltas: str, priors: str, variance: np.ndarray) -> str:
+    """Boxes (B, classes, 4), x0, y0, x1, y1, from deltas (B, classes, 4), x, y, w, h, and boxes (B, 1, 4)."""
     (low, high), (shift, stretch) = graph.halves(priors), graph.halves(deltas)
     size = graph.add("Sub", high, low)
     centre = graph.add("Mul", graph.add("Add", low, high), 0.5)
@@ -81,25 +90,25 @@ def decode(graph, deltas, priors, variance):
     return graph.add("Concat", graph.add("Sub", centre, half), graph.add("Add", centre, half), axis=-1)
 
 
-def padded_rows(graph, rows, count, final):
-    """Rows (M, 6) with the picture's number, 0, before them: (N, 7).
+def padded_rows(graph: "Graph", rows: str, count: str, final: bool) -> str:
+    """Rows (N, 7): the number of the image, 0, and a row of `rows` (M, 6).
 
-    Proposals are filled up to their number with rows of zeros, as in cv2.dnn; a number that is known lets
-    an engine plan the box head. The final ones are not, but for a single row where there is none.
+    Proposals are padded with rows of zeros to `count` rows, as in cv2.dnn: an engine can plan the box head if it knows
+    the number. Final detections get one row of zeros if there are none, and otherwise no padding.
     """
-    more = [1] if final else count
+    more: Value = [1] if final else count
     rows = graph.add("Pad", rows, graph.add("Concat", [0, 1], more, [0], axis=0))
     if final:
         count = graph.add("Max", graph.add("Sub", graph.size(rows, 0), [1]), [1])
     return graph.cut(rows, 0, 0, count)
 
 
-def crop(graph, node, features, rows, size_hw):
-    """The features (N, C, 14, 14) under the boxes of rows (1, 1, N, 7), as TensorFlow's crop_and_resize.
+def crop(graph: "Graph", node: Node, features: str, rows: str, size_hw: np.ndarray) -> str:
+    """The features (N, C, 14, 14) under the boxes of rows (1, 1, N, 7), as TensorFlow's crop_and_resize gives them.
 
-    That samples bilinearly at 14 places from edge to edge of the box. RoiAlign with one sample in the middle
-    of each of 14 bins does the same for a box that is half a bin wider all around; the half pixel that
-    "half_pixel" takes off is added before.
+    crop_and_resize samples bilinearly at 14 places from edge to edge of the box. RoiAlign takes one sample in the
+    middle of each of 14 bins. It gives the same for a box that is half a bin larger on each side. RoiAlign's
+    "half_pixel" subtracts half a pixel, so half a pixel is added before.
     """
     boxes = graph.reshape(graph.cut(rows, 3, 3, 7), [-1, 4])
     sides = graph.to_float(graph.add("Concat", graph.size(features, 3), graph.size(features, 2), axis=0))
@@ -109,9 +118,9 @@ def crop(graph, node, features, rows, size_hw):
     low = graph.add("Add", graph.add("Sub", low, wider), 0.5)
     high = graph.add("Add", graph.add("Add", high, wider), 0.5)
     boxes = graph.add("Concat", low, high, name=f"{node.name}/boxes", axis=1)
-    picture = graph.add("Expand", 0, graph.size(boxes, 0))
+    image = graph.add("Expand", 0, graph.size(boxes, 0))
     height, width = size_hw.tolist()
-    x = graph.add("RoiAlign", features, boxes, picture, is_map=True, mode="avg", sampling_ratio=1,
+    x = graph.add("RoiAlign", features, boxes, image, is_map=True, mode="avg", sampling_ratio=1,
                   output_height=height, output_width=width, coordinate_transformation_mode="half_pixel")
     graph.sizes[x] = height, width
     return x

@@ -1,43 +1,53 @@
-"""The engines "onnxruntime" and "openvino": the frozen graph as one ONNX model.
+"""The engines "onnxruntime" and "openvino": both run the frozen graph as one ONNX model.
 
-The model is kept beside the weights with a key of all that it was made from; where that has changed, it is
-made anew. For my_graph.pb that is my_graph.onnx, as cli/to_onnx.py writes it, and for float32 on a CPU
-my_graph.winograd.onnx. What a user chooses, the confidence and the number of proposals, is set in memory.
+The ONNX model is kept beside the weights, with a hash of all that it was made from. If the hash is another one, the
+model is made again. For my_graph.pb the file is my_graph.onnx, the same that cli/to_onnx.py writes, and for float32 on
+a CPU my_graph.winograd.onnx. The user's choices, the confidence and the number of proposals, are set in memory.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Optional
 
 import cv2
 import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file
-from segmentation.network.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
+from segmentation.network.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS, Model
+from segmentation.network.weights import folder_for_new_files
 from segmentation.terminal import warn
 
-# The command line's name of a device -> the engine's.
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# The name of a device on the command line -> its name in the engine.
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider",
              "coreml": "CoreMLExecutionProvider"}
 OPENVINO_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
-# What OpenVINO runs one after another, for the boxes and for the masks: inputs, outputs, precision.
+# The steps of OpenVINO for the boxes, and those for the masks: (inputs, outputs, precision) each.
 FP32_STEPS = ([([IMAGE], [BOXES, FEATURES], "f32")], [([FEATURES, BOXES], [MASKS], "f32")])
-# The mask head's RoIs are placed in fp32: in bf16 they would lie up to two pixels beside their boxes in a picture of
-# 1,000, which costs 0.01 of mask AP. And the trunk runs once more for them: where a network has both the features and
-# the boxes as outputs, OpenVINO's bf16 crops are 30 times slower (measured with 2026.4), which is dearer than that.
+# The places of the mask head's RoIs are computed in fp32: in bf16 they would be up to two pixels away from their boxes
+# in an image of 1,000 pixels, which costs 0.01 of mask AP. The trunk runs a second time for the masks: if one network
+# has both the features and the boxes as outputs, OpenVINO's bf16 crops are 30 times slower (measured with 2026.4), and
+# that costs more.
 BF16_STEPS = ([([IMAGE], [BOXES], "bf16")],
               [([IMAGE], [FEATURES], "bf16"), ([FEATURES, BOXES], [MASK_BOXES], "f32"),
                ([FEATURES, MASK_BOXES], [MASKS], "bf16")])
-KEY = "made_from"  # in the file's metadata
+# A step that is ready to run: OpenVINO's request, the names of its inputs, the names of its outputs.
+Step = tuple[Any, Sequence[str], Sequence[str]]
+KEY = "made_from"  # the entry of the hash in the file's metadata
 CONVERTER = [Path(__file__).with_name(f"{part}.py") for part in ("graph", "layers", "boxes")]
 
 
 class OnnxRuntime:
-    """A model on ONNX Runtime; see segmentation/network/engines.py."""
+    """A model on ONNX Runtime: an Engine, see segmentation/network/engines.py."""
 
-    def __init__(self, onnxruntime, device, model, confidence, proposals):
+    def __init__(self, onnxruntime: Any, device: str, model: Model, confidence: float, proposals: int) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors
         options.intra_op_num_threads = cv2.getNumThreads()
@@ -49,57 +59,59 @@ class OnnxRuntime:
                 onnxruntime.InferenceSession(part, options, providers=[PROVIDERS[device]]) for part in parts)
         self.name = f"ONNX Runtime {onnxruntime.__version__}, {device}{threads(device)}"
 
-    def boxes(self, blob):
+    def boxes(self, blob: np.ndarray) -> tuple[np.ndarray, Any]:
         with plain_errors(f"ONNX Runtime failed on an input of {blob.shape[3]}x{blob.shape[2]} pixels"):
-            return self.box_net.run([BOXES, FEATURES], {IMAGE: blob})
+            boxes, features = self.box_net.run([BOXES, FEATURES], {IMAGE: blob})
+        return boxes, features
 
-    def masks(self, features, boxes):
+    def masks(self, features: Any, boxes: np.ndarray) -> np.ndarray:
         with plain_errors("ONNX Runtime failed on the masks"):
             return self.mask_head.run([MASKS], {FEATURES: features, BOXES: boxes})[0]
 
 
 class OpenVINO:
-    """A model on OpenVINO; see segmentation/network/engines.py."""
+    """A model on OpenVINO: an Engine, see segmentation/network/engines.py."""
 
-    def __init__(self, openvino, device, precision, model, confidence, proposals):
-        winograd = (device, precision) == ("cpu", "fp32")  # in bf16 it is neither faster nor exact enough
+    def __init__(self, openvino: Any, device: str, precision: str, model: Model, confidence: float,
+                 proposals: int) -> None:
+        winograd = (device, precision) == ("cpu", "fp32")  # in bf16 it is not faster and not exact enough
         proto = find_export(model, winograd)
         set_for_user(proto, confidence, proposals)
         core = openvino.Core()
 
-        def compiled(inputs, outputs, hint):
-            settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+        def compiled(inputs: Sequence[str], outputs: Sequence[str], hint: str) -> Step:
+            settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
             if device == "cpu":
                 settings["INFERENCE_NUM_THREADS"] = cv2.getNumThreads()
             part = core.read_model(cut_out(proto, inputs, outputs))
             return core.compile_model(part, OPENVINO_DEVICES[device], settings).create_infer_request(), inputs, outputs
         with plain_errors(f"OpenVINO cannot load {model.weights}"):
-            # Without being asked, OpenVINO would take bf16 where the processor has it.
+            # The precision is always said: OpenVINO's own choice is bf16 if the processor has it.
             self.box_steps, self.mask_steps = (
                 [compiled(*step) for step in steps] for steps in (BF16_STEPS if precision == "bf16" else FP32_STEPS))
         version = openvino.__version__.split("-")[0]
         self.name = f"OpenVINO {version}, {device}, {precision}{threads(device)}"
 
-    def boxes(self, blob):
+    def boxes(self, blob: np.ndarray) -> tuple[np.ndarray, Any]:
         with plain_errors(f"OpenVINO failed on an input of {blob.shape[3]}x{blob.shape[2]} pixels"):
             found = self.infer(self.box_steps, {IMAGE: blob})
-            # A copy, since the next inference writes into the same memory; the others are read before that.
+            # A copy, because the next inference writes into the same memory. `masks` reads the other values before.
             return found[BOXES].copy(), found
 
-    def masks(self, values, boxes):
+    def masks(self, features: Any, boxes: np.ndarray) -> np.ndarray:
         with plain_errors("OpenVINO failed on the masks"):
-            return self.infer(self.mask_steps, {**values, BOXES: boxes})[MASKS].copy()
+            return self.infer(self.mask_steps, {**features, BOXES: boxes})[MASKS].copy()
 
-    def infer(self, steps, values):
-        """All values by name, after the steps."""
+    def infer(self, steps: Iterable[Step], values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the steps one after another. Returns `values`, by name, with the outputs of all steps added."""
         for request, inputs, outputs in steps:
             found = request.infer({name: values[name] for name in inputs})
             values.update((name, found[name]) for name in outputs)
         return values
 
 
-def find_onnxruntime(device):
-    """The module onnxruntime, if it is there and has the device's provider."""
+def find_onnxruntime(device: str) -> ModuleType:
+    """The module onnxruntime. Raises SegmentationError if it is not installed or cannot use the device."""
     module = find_module("onnxruntime")
     if PROVIDERS[device] not in module.get_available_providers():
         package = {"cuda": "onnxruntime-gpu", "directml": "onnxruntime-directml"}.get(device, "onnxruntime")
@@ -108,8 +120,8 @@ def find_onnxruntime(device):
     return module
 
 
-def find_openvino(device, precision):
-    """The module openvino, if it is there and has the device and, on it, the precision."""
+def find_openvino(device: str, precision: str) -> ModuleType:
+    """The module openvino. Raises SegmentationError if it is not installed, or lacks the device or its precision."""
     module = find_module("openvino")
     core = module.Core()
     if not any(name.split(".")[0] == OPENVINO_DEVICES[device] for name in core.available_devices):
@@ -120,8 +132,11 @@ def find_openvino(device, precision):
     return module
 
 
-def find_module(name):
-    """A module, and onnx with it, which both engines need; SegmentationError says how to install them."""
+def find_module(name: str) -> ModuleType:
+    """The module with that name. Imports onnx too, which both engines need.
+
+    Raises SegmentationError that says how to install them.
+    """
     try:
         import_module("onnx")
         return import_module(name)
@@ -130,9 +145,9 @@ def find_module(name):
         raise SegmentationError(f"{name} is not installed: pip install {packages}") from error
 
 
-def find_export(model, winograd=False):
-    """The onnx.ModelProto of a Model: the one kept beside its weights, or a new one, which is then kept."""
-    path, key = model.weights.with_suffix(".winograd.onnx" if winograd else ".onnx"), key_of(model)
+def find_export(model: Model, winograd: bool = False) -> "ModelProto":
+    """The onnx.ModelProto of a Model: the one that is kept in a file, or a new one, which is then kept."""
+    path, key = export_path(model.weights, winograd), key_of(model)
     kept = read_export(path)
     if kept is not None and key_in(kept) == key:
         return kept
@@ -142,36 +157,46 @@ def find_export(model, winograd=False):
         return made
     try:
         save(made, path)
-    except SegmentationError as error:  # a folder that one may only read, a full disk
+    except SegmentationError as error:  # a read-only folder, a full disk
         warn(f"[WARNING] {error}; the ONNX model is made anew each time")
     return made
 
 
-def read_export(path):
-    """The onnx.ModelProto in a file; None where there is none."""
+def export_path(weights: Path, winograd: bool = False) -> Path:
+    """Where the ONNX model of a frozen graph is kept: beside it, or in the user's cache for an installed package."""
+    return folder_for_new_files(weights.parent) / weights.with_suffix(".winograd.onnx" if winograd else ".onnx").name
+
+
+def read_export(path: Path) -> Optional["ModelProto"]:
+    """The onnx.ModelProto in a file. None if the file is missing or holds none."""
     import onnx
 
     try:
         return onnx.load(path)
-    except Exception:  # OSError, protobuf's DecodeError: either way there is nothing to use
+    except Exception:  # OSError or protobuf's DecodeError: there is nothing to use
         return None
 
 
-def key_in(proto):
-    """What an onnx.ModelProto says it was made from; None where it is not one of ours."""
+def key_in(proto: "ModelProto") -> Optional[str]:
+    """The hash in an onnx.ModelProto. None if this project did not make it."""
     return next((entry.value for entry in proto.metadata_props if entry.key == KEY), None)
 
 
-def key_of(model):
+def key_of(model: Model) -> str:
     """A hash of all that the ONNX model of a Model depends on: its files and the code that exports them."""
-    digest = hashlib.sha256(model.buffer)
+    digest = hashlib.sha256(model.buffer.data)
     for part in (model.text_graph.encode(), *(path.read_bytes() for path in CONVERTER)):
         digest.update(part)
     return digest.hexdigest()
 
 
-def export(model, winograd=False):
-    """The onnx.ModelProto of a Model, checked, with its key; winograd: see segmentation/network/onnx/graph.py."""
+def export(model: Model, winograd: bool = False) -> "ModelProto":
+    """The onnx.ModelProto of a Model, checked, with its hash.
+
+    winograd: see segmentation/network/onnx/graph.py
+
+    Raises SegmentationError if the model cannot be exported.
+    """
     import onnx
 
     from segmentation.network.onnx.graph import convert
@@ -183,38 +208,43 @@ def export(model, winograd=False):
     return proto
 
 
-def save(proto, path):
-    """Write an onnx.ModelProto, whole or not at all."""
+def save(proto: "ModelProto", path: Path) -> None:
+    """Write an onnx.ModelProto, completely or not at all. Raises SegmentationError if that fails."""
     with complete_file(path) as temporary:
         Path(temporary).write_bytes(proto.SerializeToString())
 
 
-def set_for_user(proto, confidence, proposals):
-    """Set the confidence and the number of proposals of an onnx.ModelProto."""
+def set_for_user(proto: "ModelProto", confidence: float, proposals: int) -> None:
+    """Set the confidence and the number of proposals of an onnx.ModelProto, in place."""
     from onnx import numpy_helper
 
     from segmentation.network.onnx.boxes import CONFIDENCE, PROPOSALS
 
-    values = {CONFIDENCE: np.float32([confidence]), PROPOSALS: np.int64([proposals])}
+    values: dict[str, np.ndarray] = {CONFIDENCE: np.array([confidence], np.float32),
+                                     PROPOSALS: np.array([proposals], np.int64)}
     for tensor in proto.graph.initializer:
         if tensor.name in values:
             tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))
 
 
-def cut_out(proto, inputs, outputs):
-    """The bytes of a model of that part of an onnx.ModelProto that leads from some values to others."""
+def cut_out(proto: "ModelProto", inputs: Iterable[str], outputs: Iterable[str]) -> bytes:
+    """The part of an onnx.ModelProto that computes the outputs from the inputs, as the bytes of a model."""
     from onnx.utils import Extractor
 
     return Extractor(proto).extract_model(list(inputs), list(outputs)).SerializeToString()
 
 
-def threads(device):
+def threads(device: str) -> str:
+    """How many threads an engine has, for its name. Empty if it does not run on the CPU."""
     return f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
 
 
 @contextmanager
-def plain_errors(what):
-    """Turn whatever an engine raises into one sentence: the engines have no class of errors in common."""
+def plain_errors(what: str) -> Iterator[None]:
+    """Turn any error in the block into a SegmentationError of one sentence. The engines have no common class of errors.
+
+    what: the beginning of the sentence
+    """
     try:
         yield
     except SegmentationError:

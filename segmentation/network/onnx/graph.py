@@ -1,19 +1,23 @@
-"""The frozen graph as a standard ONNX model: each TensorFlow operation of the text graph, translated.
+"""Translate the frozen graph into a standard ONNX model, one operation of the text graph after another.
 
     model = convert(text_graph, consts)     # an onnx.ModelProto, for pictures of any size
     onnx.save(model, "frozen_inference_graph.onnx")
 
-Input `image_tensor`: float32 (1, 3, H, W), RGB 0..255. Outputs: `detection_out_final` (1, 1, N, 7), rows
-(0, class, score, x0, y0, x1, y1), best first, the box in 0..1; `detection_masks` (N, classes, 15, 15),
-probabilities. N counts what scores more than the initializer `confidence`; where nothing does, one row of
-zeros stands there, as zeros pad cv2.dnn's outputs, since engines differ in what they make of empty arrays.
+Input: `image_tensor`, float32 (1, 3, H, W), RGB 0..255. Outputs: `detection_out_final`, float32 (1, 1, N, 7), rows
+(0, class, score, x0, y0, x1, y1), best first, the box in 0..1; `detection_masks`, float32 (N, classes, 15, 15),
+probabilities. N is the number of detections that score above the initializer `confidence`. If there are none, N is 1
+and the row is zeros, because engines treat empty arrays differently (cv2.dnn pads its outputs with zeros too).
 
-OPS, at the end, has the function for each operation. A function takes the Graph, the text graph's Node and
-its inputs: names of values in the ONNX graph, or arrays where they are constants; it returns a name. Maps
-are (N, H, W, C) in TensorFlow and (N, C, H, W) in ONNX: `Graph.maps` knows which values that goes for.
+OPS, at the end, has a function for each operation. A function takes the Graph, the Node of the text graph and the
+node's inputs: a name of a value in the ONNX graph, or an array if the input is a constant. It returns a name. Maps are
+(N, H, W, C) in TensorFlow and (N, C, H, W) in ONNX: `Graph.maps` has the names of these values.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, Optional, Union
+
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from segmentation import SegmentationError
@@ -21,6 +25,7 @@ from segmentation.network.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
 from segmentation.network.onnx.boxes import anchor_boxes, crop, detections
 from segmentation.network.onnx.layers import (
     Enlarged,
+    Layer,
     bias,
     convolution,
     depthwise_convolution,
@@ -28,27 +33,30 @@ from segmentation.network.onnx.layers import (
     product,
     window,
 )
-from segmentation.network.text_graph import read_nodes, trunk_output
+from segmentation.network.text_graph import Node, read_nodes, trunk_output
 
-OPSET, IR_VERSION = 17, 8  # which ONNX Runtime takes from 1.12 on, and OpenVINO from 2023.0
+Value = Any  # the name of a value, or a constant: an array, a number or a list
+
+OPSET, IR_VERSION = 17, 8  # for ONNX Runtime from 1.12 and OpenVINO from 2023.0
 
 
-def convert(text_graph, consts, winograd=False):
-    """The onnx.ModelProto of a text graph and the constants of its frozen graph, name -> array.
+def convert(text_graph: str, consts: Mapping[str, np.ndarray], winograd: bool = False) -> onnx.ModelProto:
+    """The onnx.ModelProto of a text graph.
 
-    winograd: compute the widest convolution as winograd_convolution does, faster on a CPU in float32
+    consts: the constants of its frozen graph, name -> array
+    winograd: compute the widest convolution as winograd_convolution does; faster on a CPU in float32
 
-    Raises SegmentationError where the text graph has an operation that is not known here.
+    Raises SegmentationError if the text graph has an operation that is not in OPS.
     """
     graph, features = Graph(consts, winograd), trunk_output(text_graph)
     names = {features: FEATURES, BOXES: BOXES, MASKS: MASKS}
-    # Constants first: the text graph may have them below the nodes that read them.
+    # Constants first: in the text graph they may come after the nodes that read them.
     for node in sorted(read_nodes(text_graph), key=lambda node: node.op != "Const"):
         if node.op not in OPS:
             raise SegmentationError(f"the text graph's node {node.name} is a {node.op}, which cannot be exported")
         graph.scope = node.name
         value = OPS[node.op](graph, node, *(graph.values[name] for name in node.inputs))
-        if node.name in names:  # which are to be found under these
+        if node.name in names:
             value = graph.add("Identity", value, name=names[node.name], is_map=node.name == features)
         graph.values[node.name] = value
     return graph.model()
@@ -57,43 +65,52 @@ def convert(text_graph, consts, winograd=False):
 class Graph:
     """The ONNX graph so far.
 
-    values:    name in the text graph -> name in this one, or a constant's array
-    maps:      the values here that are (N, C, H, W) where TensorFlow's are (N, H, W, C)
-    sizes:     map of RoIs -> its height and width, which are the same for pictures of any size
-    layers:    value -> Layer, of those whose weights may still take in what comes after them
-    variances: anchor boxes -> what the deltas to them are to be multiplied by
+    values:    name in the text graph -> name in this graph, or the array of a constant
+    maps:      the names here of values that are (N, C, H, W), in TensorFlow (N, H, W, C)
+    sizes:     name of a map of RoIs -> its height and width, which do not depend on the size of the image
+    layers:    name of a value -> its Layer, whose arrays the next operations may still change
+    variances: name of anchor boxes -> the factors of the deltas to them
+    scope:     the name of the text graph's node that is being translated; the names of new values begin with it
     """
 
-    def __init__(self, consts, winograd=False):
+    def __init__(self, consts: Mapping[str, np.ndarray], winograd: bool = False) -> None:
         self.winograd = winograd
-        self.values = {name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64)
-                       for name, array in consts.items()}
-        self.nodes, self.arrays = [], {}
-        self.maps, self.sizes, self.layers, self.variances = set(), {}, {}, {}
-        self.scope = ""  # name of the text graph's node at work: what is added is named after it
+        self.values: dict[str, Any] = {name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64)
+                                       for name, array in consts.items()}
+        self.nodes: list[onnx.NodeProto] = []
+        self.arrays: dict[str, np.ndarray] = {}
+        self.maps: set[str] = set()
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.layers: dict[str, Layer] = {}
+        self.variances: dict[str, np.ndarray] = {}
+        self.scope = ""
 
-    def add(self, op, *inputs, name=None, is_map=False, **attributes):
-        """The name of a new node's output, or of both where it is a TopK; inputs are names or arrays."""
+    def add(self, op: str, *inputs: Value, name: Optional[str] = None, is_map: bool = False, **attributes: Any) -> str:
+        """Add a node. Returns the name of its (first) output.
+
+        inputs: names of values, or constants as `constant` takes them
+        is_map: its output is a map
+        """
         name = name or f"{self.scope}/{op}_{len(self.nodes)}"
-        inputs = [entry if isinstance(entry, str) else self.constant(entry) for entry in inputs]
+        names = [entry if isinstance(entry, str) else self.constant(entry) for entry in inputs]
         outputs = [name, f"{name}/indices"] if op == "TopK" else [name]
-        self.nodes.append(helper.make_node(op, inputs, outputs, name=name, **attributes))
+        self.nodes.append(helper.make_node(op, names, outputs, name=name, **attributes))
         if is_map:
             self.maps.add(name)
-            if inputs[0] in self.sizes:
-                self.sizes[name] = size_after(self.sizes[inputs[0]], **attributes)
-        return outputs if op == "TopK" else name
+            if names[0] in self.sizes:
+                self.sizes[name] = size_after(self.sizes[names[0]], **attributes)
+        return name
 
-    def constant(self, value, name=None):
-        """The name of a new initializer: an array, a number (a scalar) or a list (a vector)."""
+    def constant(self, value: Any, name: Optional[str] = None) -> str:
+        """Add an initializer: an array, a number (a scalar) or a list (a vector). Returns its name."""
         name = name or f"{self.scope}/constant_{len(self.arrays)}"
         array = np.asarray(value)
-        # Without a copy where there need not be one: a Layer's arrays go on changing.
+        # No copy if possible: the arrays of a Layer still change.
         self.arrays[name] = array.astype(np.float32 if array.dtype.kind == "f" else np.int64, copy=False)
         return name
 
-    def model(self):
-        """All of it as an onnx.ModelProto."""
+    def model(self) -> onnx.ModelProto:
+        """The whole graph as an onnx.ModelProto."""
         outputs = [helper.make_tensor_value_info(BOXES, TensorProto.FLOAT, [1, 1, "N", 7]),
                    helper.make_tensor_value_info(MASKS, TensorProto.FLOAT, ["N", "classes", "rows", "columns"])]
         image = helper.make_tensor_value_info(IMAGE, TensorProto.FLOAT, [1, 3, "height", "width"])
@@ -104,111 +121,114 @@ class Graph:
                                   value_info=inside)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
-    def shapes(self):
-        """The shapes of values inside at which the model is cut; engines plan for what is a number in them."""
+    def shapes(self) -> dict[str, list[Union[int, str]]]:
+        """The shapes of the values at which the model is cut. Engines use the numbers in them to plan."""
         channels = self.values["Conv/weights"].shape[2]
         return {FEATURES: [1, channels, "down", "across"], MASK_BOXES: ["N", 4]}
 
-    # ---- What comes up again and again -------------------------------------------------------------------
+    # ---- Operations that many functions need -------------------------------------------------------------
 
-    def cut(self, x, axis, start, end):
-        """Entries start up to end of `x` along an axis; either may be the name of a value (1,)."""
+    def cut(self, x: str, axis: int, start: Union[int, str], end: Union[int, str]) -> str:
+        """The entries of `x` from start up to, but not with, end along an axis. Both may be names of values (1,)."""
         return self.add("Slice", x, *([number] if isinstance(number, int) else number
                                       for number in (start, end, axis)))
 
-    def halves(self, x):
-        """The columns 0, 1 and 2, 3 of (..., 4)."""
+    def halves(self, x: str) -> tuple[str, str]:
+        """(columns 0 and 1, columns 2 and 3) of `x` (..., 4)."""
         return self.cut(x, -1, 0, 2), self.cut(x, -1, 2, 4)
 
-    def reshape(self, x, shape):
+    def reshape(self, x: str, shape: Value) -> str:
         return self.add("Reshape", x, shape)
 
-    def channels_last(self, x):
-        """`x` in TensorFlow's order, for what counts through its values one by one."""
+    def channels_last(self, x: str) -> str:
+        """`x` in TensorFlow's order, for operations that depend on the order of the single values."""
         return self.add("Transpose", x, perm=(0, 2, 3, 1)) if x in self.maps else x
 
-    def size(self, x, axis):
-        """How many entries a value has along an axis, (1,)."""
+    def size(self, x: str, axis: int) -> str:
+        """The number of entries of a value along an axis, (1,)."""
         return self.cut(self.add("Shape", x), 0, axis, axis + 1)
 
-    def to_float(self, x):
+    def to_float(self, x: str) -> str:
         return self.add("Cast", x, to=TensorProto.FLOAT)
 
 
-def size_after(size_hw, kernel_shape=(1, 1), strides=(1, 1), pads=None, auto_pad=None, **_):
-    """Height and width of a map after a layer with these attributes.
+def size_after(size_hw: tuple[int, int], kernel_shape: Sequence[int] = (1, 1), strides: Sequence[int] = (1, 1),
+               pads: Any = None, auto_pad: Any = None, **_: Any) -> tuple[int, int]:
+    """(height, width) of a map after a layer with these attributes.
 
     >>> size_after((7, 7), (3, 3), (2, 2), auto_pad="SAME_UPPER"), size_after((14, 14), (2, 2), (2, 2))
     ((4, 4), (7, 7))
     """
     covered = (1, 1) if pads or auto_pad else kernel_shape
-    return tuple((size - kernel) // stride + 1 for size, kernel, stride in zip(size_hw, covered, strides))
+    height, width = ((size - kernel) // stride + 1 for size, kernel, stride in zip(size_hw, covered, strides))
+    return height, width
 
 
 # ---- Maps ------------------------------------------------------------------------------------------------
 
-def pool(graph, node, x):
-    op = {"MaxPool": "MaxPool", "AvgPool": "AveragePool"}[node.op]  # the mean leaves padding out in both
+def pool(graph: Graph, node: Node, x: str) -> str:
+    op = {"MaxPool": "MaxPool", "AvgPool": "AveragePool"}[node.op]  # both compute the mean without the padding
     return graph.add(op, x, is_map=True, **window(node, node.attributes["ksize"][1:3]))
 
 
-def mean(graph, node, x, axes):
+def mean(graph: Graph, node: Node, x: str, axes: np.ndarray) -> str:
     if axes.tolist() != [1, 2]:
         raise SegmentationError(f"the text graph's node {node.name} is a mean over {axes}, not over a whole map")
     return graph.add("GlobalAveragePool", x, is_map=True)
 
 
-def concat(graph, node, *inputs_and_axis):
+def concat(graph: Graph, node: Node, *inputs_and_axis: Any) -> str:
     *inputs, axis = inputs_and_axis
     return graph.add("Concat", *inputs, is_map=True, axis=(0, 2, 3, 1)[int(axis)])
 
 
-def resize(graph, node, x, size_hw):
-    return Enlarged(x, graph.sizes[x], tuple(size_hw.tolist()))
+def resize(graph: Graph, node: Node, x: str, size_hw: np.ndarray) -> Enlarged:
+    height, width = size_hw.tolist()
+    return Enlarged(x, graph.sizes[x], (height, width))
 
 
-def activation(graph, node, x):
+def activation(graph: Graph, node: Node, x: str) -> str:
     if node.op == "Relu6":
         return graph.add("Clip", x, 0.0, 6.0, is_map=x in graph.maps)
-    attributes = {"axis": int(node.one("axis"))} if node.op == "Softmax" else {}
+    attributes: dict[str, Any] = {"axis": int(node.one("axis"))} if node.op == "Softmax" else {}
     return graph.add(node.op, x, is_map=x in graph.maps, **attributes)
 
 
 # ---- Arithmetic and order --------------------------------------------------------------------------------
 
-def placeholder(graph, node):
+def placeholder(graph: Graph, node: Node) -> str:
     return node.name
 
 
-def constant(graph, node):
+def constant(graph: Graph, node: Node) -> np.ndarray:
     values = np.array(node.attributes["value"])
     return values.astype(np.float32 if values.dtype.kind == "f" else np.int64)
 
 
-def arithmetic(graph, node, x, y):
+def arithmetic(graph: Graph, node: Node, x: str, y: Value) -> str:
     return graph.add(node.op, x, y, is_map=x in graph.maps)
 
 
-def reshape(graph, node, x, shape):
+def reshape(graph: Graph, node: Node, x: str, shape: Value) -> str:
     return graph.reshape(graph.channels_last(x), shape)
 
 
-def flatten(graph, node, x):
+def flatten(graph: Graph, node: Node, x: str) -> str:
     return graph.add("Flatten", graph.channels_last(x))
 
 
-def cut(graph, node, x, begins, sizes):
+def cut(graph: Graph, node: Node, x: str, begins: np.ndarray, sizes: np.ndarray) -> str:
     ends = [begin + size if size >= 0 else np.iinfo(np.int64).max for begin, size in zip(begins, sizes)]
     return graph.add("Slice", x, begins, ends)
 
 
-def transpose(graph, node, x, order):
+def transpose(graph: Graph, node: Node, x: str, order: np.ndarray) -> str:
     if x not in graph.maps or order.tolist() != [0, 3, 1, 2]:
         raise SegmentationError(f"the text graph's node {node.name} brings a value into an order that is not known")
-    return x  # which a map has in ONNX
+    return x  # a map in ONNX has this order already
 
 
-OPS = {
+OPS: dict[str, Callable[..., Any]] = {
     "Placeholder": placeholder,     "Const": constant,
     "Conv2D": convolution,          "DepthwiseConv2dNative": depthwise_convolution, "MatMul": product,
     "BiasAdd": bias,                "FusedBatchNorm": normalisation,

@@ -1,32 +1,44 @@
-"""TensorFlow's layers with weights as ONNX: convolutions and products that take in biases and normalisation.
+"""TensorFlow's layers with weights in ONNX: convolutions and products, with biases and normalisation inside.
 
-Each function is one of segmentation/network/onnx/graph.py's OPS. Two convolutions are computed in other ways than the
-graph states, which change nothing but rounding: convolution_of_enlarged and winograd_convolution.
+convolution, depthwise_convolution, product, bias and normalisation are among the OPS of
+segmentation/network/onnx/graph.py. Two convolutions are computed in another way than the graph says, with the same
+result except for rounding: convolution_of_enlarged and winograd_convolution.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import numpy as np
 
+from segmentation.network.text_graph import Node
+
+if TYPE_CHECKING:
+    from segmentation.network.onnx.graph import Graph
+
 
 class Layer(NamedTuple):
-    """A layer's arrays, to be changed in place: kernel (outputs, ...), bias (outputs,)."""
+    """The arrays of a layer. The next operations change them in place.
+
+    kernel: (outputs, ...)
+    bias: (outputs,)
+    swapped: its outputs are deltas of boxes; TensorFlow's order of these is y, x, h, w
+    """
 
     kernel: np.ndarray
     bias: np.ndarray
-    swapped: bool = False  # its outputs are deltas of boxes, of which TensorFlow's order is y, x, h, w
+    swapped: bool = False
 
 
 class Enlarged(NamedTuple):
-    """A map of from_hw that is still to be resized to size_hw: see convolution_of_enlarged."""
+    """The map `x` of from_hw, which must still be resized to size_hw: see convolution_of_enlarged."""
 
     x: str
-    from_hw: tuple
-    size_hw: tuple
+    from_hw: tuple[int, int]
+    size_hw: tuple[int, int]
 
 
-def layer(graph, op, node, x, kernel, **attributes):
-    """Add a Conv or Gemm of a kernel (outputs, ...), its bias still 0."""
+def layer(graph: "Graph", op: str, node: Node, x: str, kernel: np.ndarray, **attributes: Any) -> str:
+    """Add a Conv or a Gemm with a kernel (outputs, ...) and a bias of zeros."""
     swapped = bool(node.one("loc_pred_transposed", False))
     kernel = np.array(xywh(kernel) if swapped else kernel, order="C")
     bias = np.zeros(len(kernel), np.float32)
@@ -36,12 +48,12 @@ def layer(graph, op, node, x, kernel, **attributes):
     return y
 
 
-def xywh(array):
-    """Weights (4 n, ...) of deltas y, x, h, w as those of x, y, w, h."""
+def xywh(array: np.ndarray) -> np.ndarray:
+    """Weights (4 n, ...) for deltas in the order y, x, h, w, brought into the order x, y, w, h."""
     return array.reshape(-1, 2, *array.shape[1:])[:, ::-1].reshape(array.shape)
 
 
-def convolution(graph, node, x, weights):
+def convolution(graph: "Graph", node: Node, x: Union[str, Enlarged], weights: np.ndarray) -> str:
     if isinstance(x, Enlarged):
         return convolution_of_enlarged(graph, node, x, weights)
     if graph.winograd and node.name == PROPOSAL_LAYER and min(weights.shape[2:]) >= WINOGRAD_CHANNELS:
@@ -49,22 +61,22 @@ def convolution(graph, node, x, weights):
     return layer(graph, "Conv", node, x, weights.transpose(3, 2, 0, 1), **window(node, weights.shape[:2]))
 
 
-def depthwise_convolution(graph, node, x, weights):
+def depthwise_convolution(graph: "Graph", node: Node, x: str, weights: np.ndarray) -> str:
     height, width, channels, multiplier = weights.shape
     kernel = weights.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     return layer(graph, "Conv", node, x, kernel, group=channels, **window(node, (height, width)))
 
 
-def product(graph, node, x, weights):
+def product(graph: "Graph", node: Node, x: str, weights: np.ndarray) -> str:
     return layer(graph, "Gemm", node, x, weights.T, transB=1)
 
 
-def convolution_of_enlarged(graph, node, enlarged, weights):
+def convolution_of_enlarged(graph: "Graph", node: Node, enlarged: Enlarged, weights: np.ndarray) -> str:
     """A 3x3 convolution of a bilinearly enlarged map, with a tenth of the multiplications.
 
-    The mask head's works at 15x15 places that are made of 4x4. Both steps are linear, so the kernel's nine
-    taps may come first, as 1x1 convolutions at the 4x4 places, and one matrix then does what the resizing
-    and the shift of each tap do to the 16 * 9 results. Nothing but rounding differs.
+    In the mask head the map is enlarged from 4x4 to 15x15 places. Both steps are linear. So the nine taps of the
+    kernel can come first, as 1x1 convolutions at the 4x4 places. Then one matrix does the resizing and the shift of
+    each tap with the 16 * 9 results. Only rounding differs.
     """
     taps_hw, (inputs, outputs) = weights.shape[:2], weights.shape[2:]
     kernel = np.array(weights.transpose(3, 0, 1, 2).reshape(-1, inputs, 1, 1), order="C")  # (outputs * taps, ...)
@@ -79,10 +91,10 @@ def convolution_of_enlarged(graph, node, enlarged, weights):
     return y
 
 
-def enlarging_matrix(from_hw, to_hw, taps_hw):
-    """(taps * places before, places after): what each tap finds at its place of the enlarged map.
+def enlarging_matrix(from_hw: Sequence[int], to_hw: Sequence[int], taps_hw: Sequence[int]) -> np.ndarray:
+    """float32 (taps * places before, places after): the part of each place in what a tap reads after the enlarging.
 
-    Linear between the corners, which stay corners (align_corners); 0 where a tap is beyond the border.
+    Linear between the corners, and corners stay corners (align_corners). 0 if a tap is beyond the border.
 
     >>> enlarging_matrix((1, 2), (1, 3), (1, 3)).T      # columns: the left tap's two places, the middle's, ...
     array([[0. , 0. , 1. , 0. , 0.5, 0.5],
@@ -94,8 +106,8 @@ def enlarging_matrix(from_hw, to_hw, taps_hw):
     return matrix.reshape(-1, to_hw[0] * to_hw[1]).astype(np.float32)
 
 
-def taps_along(before, after, taps):
-    """(taps, before, after): the same along one axis."""
+def taps_along(before: int, after: int, taps: int) -> np.ndarray:
+    """(taps, before, after): the same as enlarging_matrix, along one axis."""
     position = np.arange(after) * (before - 1) / max(after - 1, 1)
     enlarge = np.maximum(1 - np.abs(position - np.arange(before)[:, None]), 0)         # (before, after)
     padded = np.pad(enlarge, ((0, 0), (taps // 2, taps // 2)))
@@ -108,24 +120,24 @@ WINOGRAD_INPUT = np.array([[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4,
                            [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]], np.float64)
 WINOGRAD_KERNEL = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 WINOGRAD_OUTPUT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
-# The proposals' 3x3 convolution, the widest there is, and of one picture, not of many RoIs.
+# The 3x3 convolution of the proposals: the widest of all, and it runs on one image, not on many RoIs.
 PROPOSAL_LAYER = "Conv/Conv2D"
-# With fewer channels, moving the numbers costs more than the multiplications that are saved (measured).
+# With fewer channels, moving the numbers costs more than the saved multiplications (measured).
 WINOGRAD_CHANNELS = 512
 
 
-def winograd_convolution(graph, node, x, weights):
+def winograd_convolution(graph: "Graph", node: Node, x: str, weights: np.ndarray) -> str:
     """A 3x3 convolution with a quarter of the multiplications, in tiles of 4x4.
 
-    The proposals' convolution is a fifth of the network on a large picture, and engines that run at the
-    processor's peak can only be made faster by giving them less to do. The result is off by some 1e-5.
+    The convolution of the proposals is a fifth of all computation on a large image. An engine that already runs at the
+    processor's peak gets faster only with less work. The result differs by about 1e-5.
     """
     channels, outputs = weights.shape[2:]
     tiles = [graph.add("Div", graph.add("Add", graph.size(x, axis), [3]), [4]) for axis in (2, 3)]
     ends = [graph.add("Sub", graph.add("Mul", graph.add("Add", count, [1]), [4]),
                       graph.add("Add", graph.size(x, axis), [1])) for axis, count in zip((2, 3), tiles)]
     y = graph.add("Pad", x, graph.add("Concat", [0, 0, 1, 1, 0, 0], *ends, axis=0))
-    # Each 4x4 block of places as 16 maps; a tile of 6x6 reaches two rows and columns into the next blocks.
+    # Each 4x4 block of places becomes 16 maps. A tile of 6x6 has two rows and columns of the next blocks.
     y = graph.add("SpaceToDepth", y, blocksize=4)
     blocks = [graph.add("Add", count, [1]) for count in tiles]
     y = graph.reshape(y, graph.add("Concat", [4, 4, channels], *blocks, axis=0))
@@ -147,10 +159,11 @@ def winograd_convolution(graph, node, x, weights):
     return y
 
 
-def block_part(graph, blocks, down, across):
-    """The part of all tiles (places, channels * tiles) that lies in the next block down, or across, or in both.
+def block_part(graph: "Graph", blocks: str, down: int, across: int) -> str:
+    """The part of all tiles that lies in one block, (places, channels * tiles).
 
     blocks: (4, 4, channels, blocks down, blocks across)
+    down, across: 0 for the tile's own block, 1 for the next block in that direction
     """
     last = np.iinfo(np.int64).max
     starts, ends = [0, 0, down, across], [2 if down else 4, 2 if across else 4, last if down else -1,
@@ -158,26 +171,27 @@ def block_part(graph, blocks, down, across):
     return graph.reshape(graph.add("Slice", blocks, starts, ends, [0, 1, 3, 4]), [ends[0] * ends[1], -1])
 
 
-def bias(graph, node, x, values):
+def bias(graph: "Graph", node: Node, x: str, values: np.ndarray) -> str:
     at = graph.layers[x]
     at.bias[:] += xywh(values) if at.swapped else values
     return x
 
 
-def normalisation(graph, node, x, gamma, beta, mean, variance):
-    """Batch normalisation is a factor and a summand for each output of the convolution before it."""
+def normalisation(graph: "Graph", node: Node, x: str, gamma: np.ndarray, beta: np.ndarray, mean: np.ndarray,
+                  variance: np.ndarray) -> str:
+    """Batch normalisation: a factor and a summand for each output of the convolution before it."""
     at, factor = graph.layers[x], gamma / np.sqrt(variance + node.one("epsilon"))
     at.kernel[:] = (at.kernel.T * factor).T
     at.bias[:] = (at.bias - mean) * factor + beta
     return x
 
 
-def window(node, kernel_hw):
+def window(node: Node, kernel_hw: Sequence[int]) -> dict[str, Any]:
     """The attributes of a Conv or a pool: kernel, strides, padding."""
     strides = node.attributes["strides"][1:3]
-    attributes = {"kernel_shape": kernel_hw, "strides": strides}
+    attributes: dict[str, Any] = {"kernel_shape": kernel_hw, "strides": strides}
     if node.one("padding") == "SAME" and (*kernel_hw, *strides) != (1, 1, 1, 1):
-        # With stride 1 it depends on the kernel alone; else on the size of the map, as in TensorFlow.
+        # As in TensorFlow: with stride 1 the padding depends only on the kernel, otherwise on the map's size too.
         attributes |= ({"pads": [side // 2 for side in kernel_hw] * 2} if max(strides) == 1
                        else {"auto_pad": "SAME_UPPER"})
     return attributes
