@@ -11,13 +11,14 @@ from tiny_graph import frozen_graph, tiny_consts
 
 import mask_rcnn
 from segmentation import SegmentationError
-from segmentation.cli import to_onnx as to_onnx
+from segmentation.cli import to_onnx
+from segmentation.network import weights as weights_module
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import read_model
 from segmentation.network.onnx import engines as onnx_engines
 from segmentation.network.weights import DEMO, TEXT_GRAPH, find_model
 
-onnx = pytest.importorskip("onnx", reason="pip install -r requirements-engines.txt")
+onnx = pytest.importorskip("onnx", reason="pip install '.[engines]'")
 ENGINES = [pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"pip install {name}"))
            for name in ("onnxruntime", "openvino")]
 
@@ -157,6 +158,15 @@ def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(weights, monkeypat
     monkeypatch.setattr(onnx_engines, "save", fail)
     assert onnx_engines.find_export(read_model(find_model(MODEL_FOLDER, weights))).graph.node
     assert "no space left on device; the ONNX model is made anew each time" in capsys.readouterr().err
+
+
+def test_an_installed_package_keeps_the_export_in_the_cache(tmp_path, monkeypatch):
+    assert onnx_engines.export_path(tmp_path / "my.pb") == tmp_path / "my.onnx"
+    assert onnx_engines.export_path(tmp_path / "my.pb", winograd=True) == tmp_path / "my.winograd.onnx"
+    monkeypatch.setattr(weights_module, "INSTALLED_FOLDER", tmp_path)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
+    assert onnx_engines.export_path(tmp_path / DEMO) == tmp_path / "cache" / weights_module.CACHE_NAME / (
+        DEMO.replace(".pb", ".onnx"))
 
 
 def test_to_onnx_writes_a_standard_model(weights, tmp_path, capsys):
