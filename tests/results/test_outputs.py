@@ -16,7 +16,9 @@ from pycocotools.coco import COCO
 
 import mask_rcnn
 import mask_rcnn_video
+from segmentation.cli.photos import PhotoRun
 from segmentation.network.weights import DEMO
+from segmentation.video.annotate import Annotator
 
 PHOTO = ROOT / "images" / "example_01.jpg"
 CLIP = ROOT / "videos" / "cats_and_dogs.mp4"
@@ -183,14 +185,14 @@ def test_standard_input_that_is_no_picture_is_one_line(photos, monkeypatch, caps
 
 def test_interrupted_photos_keep_their_rows(photos, tmp_path, monkeypatch, capsys):
     some_photos(tmp_path / "in")
-    segment, calls = mask_rcnn.segment_photo, []
+    segment, calls = PhotoRun.segment, []
 
     def interrupted(*args):
         calls.append(args)
         if len(calls) == 3:
             raise KeyboardInterrupt
         return segment(*args)
-    monkeypatch.setattr(mask_rcnn, "segment_photo", interrupted)
+    monkeypatch.setattr(PhotoRun, "segment", interrupted)
     assert photos("-i", tmp_path / "in", "--json", tmp_path / "o.json") == 130
     assert len(json.loads((tmp_path / "o.partial.json").read_text())["images"]) == 2
     assert not (tmp_path / "o.json").exists() and "o.partial.json" in capsys.readouterr().err
@@ -214,17 +216,15 @@ def test_a_resumed_video_has_the_same_rows(video, tmp_path, monkeypatch):
     options = ["--json", tmp_path / "o.jsonl", "--csv", tmp_path / "o.csv", "--every", 4, "--palette", "instance"]
     assert video(*options, end="3") == 0
     whole = [(tmp_path / name).read_bytes() for name in ("o.jsonl", "o.csv")]
-    from segmentation.video.annotate import Annotator
+    note, calls = Annotator.note, []
 
-    look, calls = Annotator.look, []
-
-    def fail(self, frame):
-        calls.append(frame.number)
-        if frame.number == 60:
+    def fail(self, look):
+        calls.append(look.number)
+        if look.number == 60:
             raise KeyboardInterrupt
-        look(self, frame)
+        note(self, look)
     with monkeypatch.context() as patch:
-        patch.setattr(Annotator, "look", fail)
+        patch.setattr(Annotator, "note", fail)
         assert video(*options, "--overwrite", end="3") == 130
     assert (tmp_path / "o.partial.csv").exists() and calls[-1] == 60
     for name in ("out.avi", "o.jsonl", "o.csv"):
@@ -276,16 +276,14 @@ def test_a_missing_package_is_named_and_nothing_is_begun(video, tmp_path, option
 
 
 def test_another_background_is_not_resumed_with(video, tmp_path, monkeypatch, capsys):
-    from segmentation.video.annotate import Annotator
+    note = Annotator.note
 
-    look = Annotator.look
-
-    def fail(self, frame):
-        if frame.number == 60:
+    def fail(self, look):
+        if look.number == 60:
             raise KeyboardInterrupt
-        look(self, frame)
+        note(self, look)
     with monkeypatch.context() as patch:
-        patch.setattr(Annotator, "look", fail)
+        patch.setattr(Annotator, "note", fail)
         assert video("--effect", "cutout", "--every", 4, "--background", "red", end="3") == 130
     assert video("--effect", "cutout", "--every", 4, "--background", "blue", "--resume", end="3") == 1
     assert "made with other options: --background was" in capsys.readouterr().err
