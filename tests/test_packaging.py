@@ -1,5 +1,6 @@
 """The package as it is installed: what the wheel holds, where it keeps the weights, and what an import costs."""
 
+import ast
 import configparser
 import importlib.util
 import re
@@ -120,6 +121,38 @@ def test_importing_a_module_does_not_import_what_it_does_not_use(module, unwante
     code = f"import sys, {module}; print(*set('{unwanted}'.split()) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+# ---- Which way imports go --------------------------------------------------------------------------------
+
+# A module imports only from those before it, or from its own package; docs/architecture.md says the same.
+ORDER = ["files", "terminal", "threads", "instances", "pictures", "network", "tracking", "drawing", "results", "video",
+         "workers", "cli", "training"]
+
+
+def imported(path):
+    """The packages and modules of segmentation that a file imports from."""
+    names = [name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, (ast.Import, ast.ImportFrom))
+             for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])]
+    return {name.split(".")[1] for name in names if name.startswith("segmentation.")}
+
+
+@pytest.mark.parametrize("place", range(len(ORDER)), ids=ORDER)
+def test_imports_go_one_way(place):
+    name = ORDER[place]
+    module = ROOT / "segmentation" / f"{name}.py"
+    files = [module] if module.exists() else (ROOT / "segmentation" / name).rglob("*.py")
+    backwards = {str(path.relative_to(ROOT)): imported(path) - set(ORDER[:place + 1]) for path in files}
+    assert not any(backwards.values()), backwards
+
+
+def test_every_package_has_its_place_in_the_order():
+    there = {path.stem for path in (ROOT / "segmentation").iterdir() if path.suffix == ".py" or
+             (path / "__init__.py").exists()}
+    assert there - {"__init__"} == set(ORDER)
+    text = " ".join((ROOT / "docs/architecture.md").read_text(encoding="utf-8").split())
+    assert " < ".join(["files, terminal, threads", *ORDER[3:]]) in text
 
 
 # ---- The tests themselves --------------------------------------------------------------------------------
