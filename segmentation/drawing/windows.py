@@ -57,6 +57,9 @@ def fitted(picture: np.ndarray) -> np.ndarray:
 class Preview:
     """A window that shows one picture after another, in a process of its own.
 
+        with Preview() as preview:
+            preview.show(picture)
+
     It needs its own process because imshow never returns in a process that has imported PyAV (seen with
     opencv-python 5.0 and PyAV 18 on Linux), and because the process ends if its display goes away.
     """
@@ -66,6 +69,12 @@ class Preview:
                                         cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL,
                                         start_new_session=True)  # Ctrl-C must reach the run, not the window
         self.pipe = cast(IO[bytes], self.process.stdin)
+
+    def __enter__(self) -> "Preview":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def show(self, picture: np.ndarray) -> bool:
         """Show BGR uint8 (H, W, 3); False if Escape or q was pressed or the window was closed."""
