@@ -1,10 +1,20 @@
-"""Training: a network of one's own, from annotated pictures to a frozen graph that both scripts run.
+"""Training: from annotated pictures to a frozen graph that both scripts run.
 
-    architectures    tables of the layers           -> text_graph, text_format: what cv2.dnn builds from
-    layers, selecting, model    the same in PyTorch; targets, losses: what it should say, and how far off it is
-    dataset          annotated pictures as batches  -> train: the command; evaluate: COCO's AP of a graph
-    classes, pretrained, frozen_graph    what the graph's file holds, and where a trunk comes from
-    scenes/          drawn pictures with exact masks; example_files, readme_pictures, photo_panel: pictures to show
+Each line imports only from itself and from lines above it.
 
-Nothing outside this package imports it.
+    text_format, architectures              protobuf's text format; tables of the two networks
+    text_graph_layers, text_graph           the text graph: what cv2.dnn builds a network from
+    targets, classes, weights_file          training targets; the weights of each class; the frozen graph
+    layers, selecting, losses, torch_model  the same networks in PyTorch: TorchMaskRCNN
+    dataset, coco, samples, batches         annotated pictures, and what training sees of them
+    pretrained                              a trunk that has seen photos
+    options, checkpoint                     TrainOptions; Training: a run and how far it is
+    start, feeding, loop                    how a run starts, what it is fed with, and the loop
+    evaluate, export, train                 COCO's AP of a graph; the files a run writes; the command that trains
+
+    scenes/                                 drawn pictures with exact masks
+    example_files                           draws the example files, with scenes/
+    readme_pictures, photo_panel            pictures of what a graph finds
+
+No other package imports this one.
 """

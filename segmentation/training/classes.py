@@ -1,40 +1,43 @@
-"""What a frozen graph holds for each class: rows of weights to leave out, and to copy from one that all share.
+"""The weights that a frozen graph holds for each class: some classes are left out, and all can share the same weights.
 
-A graph says which classes it knows by its box biases: those of the others are 0 (segmentation/network/model.py).
+A graph tells the classes that it knows by its box biases: those of the others are 0 (segmentation/network/model.py).
+`consts` are always a graph's constants, TensorFlow's name -> array.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
 BOXES, MASKS = "SecondStageBoxPredictor/BoxEncodingPredictor", "SecondStageBoxPredictor/Conv_1"
 CLASSES = "SecondStageBoxPredictor/ClassPredictor"
-NEVER = -20.0           # the logit of a class that is out of the question
-CLASS_BIAS = -3.0       # the bias of a class that nothing is known of yet
+NEVER = -20.0           # the logit of a class that must never be found
+CLASS_BIAS = -3.0       # the first bias of a class
 SHARED = tuple(f"{layer}/{part}" for layer in (BOXES, MASKS) for part in ("weights", "biases"))
 
 
-def for_each_class(consts, known):
-    """The constants with what all classes share copied for each that is known, and 0 for the others.
+def for_each_class(consts: Mapping[str, np.ndarray], known: np.ndarray) -> dict[str, np.ndarray]:
+    """The constants with the shared weights copied for each known class, and 0 for the others.
 
     known: (classes,) bool. A box's (C, 4) become (C, classes * 4), a mask's (3, 3, C, 1) become (3, 3, C, classes).
     """
     return {**consts, **{name: np.concatenate([consts[name] * yes for yes in known], -1) for name in SHARED}}
 
 
-def shared_by_all(consts):
-    """The constants with what for_each_class has copied taken back to one."""
+def shared_by_all(consts: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The constants with one copy of the shared weights: undoes for_each_class."""
     known = classes_known(consts)
     first = int(known.argmax())
     width = {name: consts[name].shape[-1] // len(known) for name in SHARED}
     return {**consts, **{name: consts[name][..., first * width[name]:(first + 1) * width[name]] for name in SHARED}}
 
 
-def classes_known(consts):
-    """(classes,) bool: those that the weights have seen in training."""
-    return consts[f"{BOXES}/biases"].reshape(-1, 4).any(axis=1)
+def classes_known(consts: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The classes that the weights have seen in training, (classes,) bool."""
+    return np.any(consts[f"{BOXES}/biases"].reshape(-1, 4), axis=1)
 
 
-def without_unknown(consts, known, bias=NEVER):
-    """The constants with the scores of the classes that are not `known`, (classes,) bool, set to a bias."""
+def without_unknown(consts: Mapping[str, np.ndarray], known: np.ndarray, bias: float = NEVER) -> dict[str, np.ndarray]:
+    """The constants with `bias` as the logit of every class that is not `known`, (classes,) bool."""
     keep = np.concatenate([[True], known])                                             # background first
     return {**consts, f"{CLASSES}/weights": np.where(keep, consts[f"{CLASSES}/weights"], np.float32(0)),
             f"{CLASSES}/biases": np.where(keep, consts[f"{CLASSES}/biases"], np.float32(bias))}

@@ -4,10 +4,10 @@
     python -m segmentation.training.evaluate --weights my_graph.pb --images photos/ --annotations val.json \\
         --interpolation nearest linear cubic --threshold 0.3 0.5 --known-classes
 
-AP is COCO's: the area under precision over recall, averaged over the classes that occur; AP50 counts an
-object as found from an IoU of 0.5, AP averages over ten such limits, 0.50 to 0.95. Several interpolations and
-thresholds are measured on the same detections. With --known-classes only those classes count that the graph
-has seen in training: a graph of 24 of COCO's classes cannot find the other 56 on a photo.
+AP is COCO's: the area under the curve of precision over recall, averaged over the classes that occur. AP50 counts an
+object as found from an IoU of 0.5; AP is the average over ten such limits, 0.50 to 0.95. Several interpolations and
+thresholds are measured on the same detections. With --known-classes only the classes count that the graph has seen in
+training: a graph that knows 24 of COCO's classes cannot find the other 56 on a photo.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import contextlib
 import io
 import itertools
 import sys
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 from pycocotools import mask as rle_masks
@@ -25,51 +26,60 @@ from tqdm import tqdm
 
 from segmentation import SegmentationError
 from segmentation.cli.options import number_in, parse, size
-from segmentation.instances import INTERPOLATIONS, paste_mask
+from segmentation.instances import INTERPOLATIONS, Instances, paste_mask
 from segmentation.network.engines import DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import known_classes
 from segmentation.network.weights import LABELS, MODEL_FOLDER, read_labels
 from segmentation.terminal import info, run
-from segmentation.training.dataset import load_coco, read_picture
-from segmentation.training.frozen_graph import read_consts
+from segmentation.training.coco import load_coco
+from segmentation.training.dataset import Dataset
+from segmentation.training.weights_file import read_consts
 
 SURE = 0.9
-CONFIDENCE = 0.05  # AP looks at the whole curve, so also at what scores too little to be shown
+CONFIDENCE = 0.05  # AP looks at the whole curve, so also at objects whose score is too low to be shown
 
 
 class Figures(NamedTuple):
     """AP in 0..1, -1 where nothing could be measured.
 
-    by_class: name -> (mask AP50, mask AP); empty: pictures that show none of the classes; mistaken: those of them on
-    which one of the classes is found with a score above SURE
+    by_class: name -> (mask AP50, mask AP)
+    empty: pictures that show none of the classes
+    mistaken: those of them on which one of the classes is found with a score above SURE
     """
 
     box_ap50: float
     box_ap: float
     mask_ap50: float
     mask_ap: float
-    by_class: dict
+    by_class: dict[str, tuple[float, float]]
     empty: int
     mistaken: int
 
 
-def evaluate(net, dataset, pastes=((0.3, "cubic"),), classes=None):
-    """The Figures of a MaskRCNN on a Dataset's pictures for each way to paste masks, in their order.
+def evaluate(net: Callable[[np.ndarray], Instances], dataset: Dataset,
+             pastes: Sequence[tuple[float, str]] = ((0.3, "cubic"),),
+             classes: Optional[Collection[str]] = None) -> list[Figures]:
+    """The Figures of a network on a Dataset's pictures, for each way to paste masks, in the order of `pastes`.
 
-    pastes: (threshold, interpolation) of each way; classes: the names of those that count, without it all
+    net: a MaskRCNN, or another function from a picture to Instances
+    pastes: (threshold, interpolation) of each way
+    classes: the names of those that count, without it all
 
     A picture that cannot be read counts as one on which nothing was found.
     """
-    results, mistaken = {paste: [] for paste in pastes}, []
+    results: dict[tuple[float, str], list[dict]] = {paste: [] for paste in pastes}
+    mistaken = []
     counted = [label for label, name in enumerate(dataset.names) if classes is None or name in classes]
     for number, picture in enumerate(tqdm(dataset.pictures, desc="measuring", unit="picture", leave=False)):
-        image = read_picture(picture)
-        found = net(image) if image is not None else ()
-        for paste in pastes if len(found) else ():
-            results[paste] += coco_results(found, number, *paste)
+        image = picture.read()
+        found = net(image) if image is not None else None
+        if found is not None:
+            for paste in pastes:
+                results[paste] += coco_results(found, number, *paste)
         if not any(outline.label in counted for outline in picture.objects + picture.crowds):
-            mistaken.append(bool(len(found)) and bool(np.isin(found.class_ids[found.scores > SURE], counted).any()))
+            mistaken.append(found is not None
+                            and bool(np.isin(found.class_ids[found.scores > SURE], counted).any()))
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports each of its steps
         truth = coco_truth(dataset, classes)
         boxes = measure(truth, results[pastes[0]], "bbox")
@@ -77,15 +87,19 @@ def evaluate(net, dataset, pastes=((0.3, "cubic"),), classes=None):
                 for paste in pastes]
 
 
-def figures(truth, names, boxes, masks, mistaken):
-    """The Figures of the precisions of boxes and masks; mistaken: for each picture without objects, if it is."""
+def figures(truth: COCO, names: Sequence[str], boxes: np.ndarray, masks: np.ndarray,
+            mistaken: Sequence[bool]) -> Figures:
+    """The Figures of the precisions of boxes and of masks, each as `measure` gives it.
+
+    mistaken: of each picture that shows none of the classes, whether one is found on it
+    """
     by_class = {names[label]: (mean(masks[0, :, index]), mean(masks[:, :, index]))
                 for index, label in enumerate(sorted(truth.getCatIds()))}
     return Figures(mean(boxes[0]), mean(boxes), mean(masks[0]), mean(masks), by_class, len(mistaken), sum(mistaken))
 
 
-def coco_results(found, number, threshold, interpolation):
-    """Instances as COCO's list of results for the picture of that number; a category is the class from 0."""
+def coco_results(found: Instances, number: int, threshold: float, interpolation: str) -> list[dict]:
+    """Instances as COCO's list of results for the picture of that number; categories are the classes from 0."""
     results = []
     for box, score, label, mask in zip(found.boxes, found.scores, found.class_ids, found.masks):
         x0, y0, x1, y1 = (int(edge) for edge in box)
@@ -96,12 +110,13 @@ def coco_results(found, number, threshold, interpolation):
     return results
 
 
-def coco_truth(dataset, classes=None):
+def coco_truth(dataset: Dataset, classes: Optional[Collection[str]] = None) -> COCO:
     """A Dataset as pycocotools takes it; pictures are numbered from 0, categories are the classes from 0.
 
-    The categories are those of `classes`, names, that occur; without it all that occur.
+    The categories are those that occur, of `classes`, names, where given.
     """
-    truth, annotations = COCO(), []
+    truth = COCO()
+    annotations: list[dict[str, Any]] = []
     for number, picture in enumerate(dataset.pictures):
         for outline, crowd in [(o, 0) for o in picture.objects] + [(o, 1) for o in picture.crowds]:
             annotations.append({"id": len(annotations) + 1, "image_id": number, "category_id": outline.label,
@@ -117,7 +132,7 @@ def coco_truth(dataset, classes=None):
     return truth
 
 
-def measure(truth, results, kind):
+def measure(truth: COCO, results: Sequence[Mapping[str, Any]], kind: str) -> np.ndarray:
     """Precision (10 IoUs, 101 recalls, classes), -1 where a class has no object; kind: "bbox" or "segm"."""
     if not results:
         return np.zeros((10, 101, len(truth.getCatIds())))
@@ -127,14 +142,14 @@ def measure(truth, results, kind):
     return evaluation.eval["precision"][:, :, :, 0, -1]  # objects of all sizes, up to 100 a picture
 
 
-def mean(precision):
+def mean(precision: np.ndarray) -> float:
     """AP: the mean of the precisions that were measured; -1 without any."""
     measured = precision[precision > -1]
     return float(measured.mean()) if measured.size else -1.0
 
 
-def report(found, pictures):
-    """Figures as lines of text, for that many pictures."""
+def report(found: Figures, pictures: int) -> str:
+    """Figures on so many pictures as lines of text."""
     lines = [f"[INFO] {pictures} pictures: box AP50 {found.box_ap50:.3f}, box AP {found.box_ap:.3f}, "
              f"mask AP50 {found.mask_ap50:.3f}, mask AP {found.mask_ap:.3f}"]
     if found.empty:
@@ -144,7 +159,7 @@ def report(found, pictures):
     return "\n".join(lines + [f"  {name:<20} mask AP50 {ap50:.3f}, mask AP {ap:.3f}" for name, (ap50, ap) in ordered])
 
 
-def work(args):
+def work(args: argparse.Namespace) -> int:
     """Load, measure, print; the exit code."""
     dataset = load_coco(args.annotations, args.images, read_labels(MODEL_FOLDER / LABELS))
     net = MaskRCNN.load(MODEL_FOLDER, args.weights, size=args.size, confidence=args.confidence, engine=args.engine,
@@ -160,7 +175,8 @@ def work(args):
     return 0
 
 
-def make_parser():
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of evaluate.py's options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", metavar="FILE", required=True, help="the frozen graph to measure")
     parser.add_argument("--images", metavar="DIR", required=True, help="folder of the pictures")
@@ -185,7 +201,8 @@ def make_parser():
     return parser
 
 
-def main(argv=None) -> int:
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """The exit code of evaluate.py."""
     return run(work, parse(make_parser(), argv))
 
 

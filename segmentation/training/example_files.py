@@ -3,21 +3,24 @@
     python -m segmentation.training.example_files             # images/example_0*.jpg, videos/*.mp4, docs/classes.jpg
     python -m segmentation.training.example_files --out /tmp/examples
 
-They are of the test split (scenes.py), so their backgrounds are of kinds that the training pictures lack.
-PICTURES and CLIP say how each is drawn; truth() and clip() draw the same again, with the masks. The clip is
-H.264 where PyAV is installed (pip install av), else MPEG-4. docs/classes.jpg shows every class.
+They are of the test split (scenes/places.py), so the training pictures have other kinds of background. PICTURES and
+CLIP say how each is drawn; truth() and clip() draw the same again, with the masks. The clip is H.264 where PyAV is
+installed (pip install av), else MPEG-4. docs/classes.jpg shows every class.
 """
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Optional
 
 import cv2
 import numpy as np
 
 from segmentation.files import complete_file
 from segmentation.terminal import info, run
-from segmentation.training.scenes.draw import draw_clip, draw_scene
+from segmentation.training.scenes.clip import draw_clip
+from segmentation.training.scenes.scene import draw_scene
 from segmentation.training.scenes.shapes import CLASSES, draw_object
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,20 +36,20 @@ SHEET, SHEET_COLUMNS, SHEET_TILE = "docs/classes.jpg", 8, 112
 CLIP_NAMES = ("dog", "cat", "dog", "cat", "sports ball")
 
 
-def truth(name):
+def truth(name: str) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
     """The image and the objects [(category id, mask)] of one of PICTURES, as draw_scene gives them."""
     place, seed = PICTURES[name]
     return draw_scene(np.random.default_rng([seed, 0]), PICTURE_WH, "test", count=8, place=place)
 
 
-def clip():
-    """The frames of CLIP, each as draw_scene gives it."""
+def clip() -> Iterator[tuple[np.ndarray, list[tuple[int, np.ndarray]]]]:
+    """The frames of CLIP, each an image and objects as draw_scene gives them."""
     return draw_clip(np.random.default_rng([CLIP_SEED, 0]), CLIP_WH, CLIP_FRAMES, place=CLIP_PLACE,
                      names=CLIP_NAMES)
 
 
-def sheet():
-    """A picture of one object of every class, in the order of CLASSES, on a light ground."""
+def sheet() -> np.ndarray:
+    """A picture of one object of every class, in the order of CLASSES, on light grey: (H, W, 3) uint8 BGR."""
     tiles = []
     for name, (category, _) in CLASSES.items():
         drawn = draw_object(np.random.default_rng(category), name, SHEET_TILE - 12)
@@ -57,15 +60,16 @@ def sheet():
     return np.vstack(rows)
 
 
-def write_clip(path, frames):
-    """Write BGR frames as a clip."""
+def write_clip(path: Path, frames: Iterable[np.ndarray]) -> None:
+    """Write BGR uint8 frames as a clip."""
     try:
         import av
     except ImportError:
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), CLIP_FPS, CLIP_WH)
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), CLIP_FPS, CLIP_WH)
         for frame in frames:
             writer.write(frame)
-        return writer.release()
+        writer.release()
+        return
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", CLIP_FPS, options={"crf": "20", "preset": "slow"})
         stream.width, stream.height = CLIP_WH
@@ -75,7 +79,7 @@ def write_clip(path, frames):
         output.mux(stream.encode())
 
 
-def work(args):
+def work(args: argparse.Namespace) -> int:
     """Draw and write them all; the exit code."""
     for name, image in [*((name, truth(name)[0]) for name in PICTURES), (SHEET, sheet())]:
         with complete_file(args.out / name) as temporary:
@@ -87,7 +91,8 @@ def work(args):
     return 0
 
 
-def main(argv=None) -> int:
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """The exit code of example_files.py."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT, metavar="DIR",
                         help="folder to write to (default: this repository)")

@@ -2,12 +2,14 @@
 
     python -m segmentation.training.photo_panel --images photos/ more/ --out panel.jpg
 
-Of each folder as many photos, drawn at random, with what the scripts would draw on them.
+It shows the same number of photos from each folder, chosen at random, with what the scripts would draw on them.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional, Union
 
 import cv2
 import numpy as np
@@ -22,8 +24,8 @@ from segmentation.training.readme_pictures import drawn
 COLUMNS, TILE_WH = 5, (400, 300)
 
 
-def tile(image):
-    """The picture as large as it fits into a tile, on grey."""
+def tile(image: np.ndarray) -> np.ndarray:
+    """The picture as large as fits into a tile, on grey: (300, 400, 3) uint8."""
     height, width = image.shape[:2]
     scale = min(TILE_WH[0] / width, TILE_WH[1] / height)
     small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
@@ -32,13 +34,14 @@ def tile(image):
     return out
 
 
-def choose(folders, count, rng):
-    """The paths of `count` photos, as many of each folder."""
+def choose(folders: Sequence[Union[str, Path]], count: int, rng: np.random.Generator) -> list[Path]:
+    """The paths of `count` photos, the same number from each folder."""
     each = [sorted(path for path in Path(folder).iterdir() if path.is_file()) for folder in folders]
     return [paths[i] for paths in each for i in rng.permutation(len(paths))[:count // len(folders)]]
 
 
-def work(args):
+def work(args: argparse.Namespace) -> int:
+    """Choose, find, draw, write; the exit code."""
     net = MaskRCNN.load(MODEL_FOLDER, args.weights)
     paths = choose(args.images, args.count, np.random.default_rng(args.seed))
     tiles = [tile(drawn(net, read_photo(path))) for path in paths]
@@ -49,7 +52,8 @@ def work(args):
     return 0
 
 
-def main(argv=None):
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """The exit code of photo_panel.py."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", nargs="+", required=True, metavar="DIR", help="folders of photos")
     parser.add_argument("--weights", type=Path, default=MODEL_FOLDER / DEMO, metavar="FILE",

@@ -2,11 +2,13 @@
 
     python -m segmentation.training.readme_pictures           # docs/before_after.jpg and docs/effects.jpg
 
-They show what the demo graph finds, so they are to be made anew when it changes.
+They show what the demo graph finds, so make them again when it changes.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import Optional
 
 import cv2
 import numpy as np
@@ -24,27 +26,29 @@ WIDTH = 640  # of each picture
 EXAMPLE = "images/example_01.jpg"
 
 
-def drawn(net, image, effect="overlay"):
-    """The picture with its objects drawn by one of EFFECTS, at its full size."""
+def drawn(net: MaskRCNN, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
+    """A copy of the picture, BGR uint8 (H, W, 3), with its objects drawn by one of EFFECTS."""
     found, image = net(image), image.copy()
     captions = [caption(found, i, net.labels) for i in range(len(found))]
     draw_instances(image, found, captions, colors_for("colors", found, net.colors), Style(effect))
     return image
 
 
-def small(image):
+def small(image: np.ndarray) -> np.ndarray:
+    """The picture WIDTH pixels wide."""
     return cv2.resize(image, (WIDTH, round(WIDTH * image.shape[0] / image.shape[1])), interpolation=cv2.INTER_AREA)
 
 
-def titled(image, title):
-    """The picture with a name in its upper left corner."""
+def titled(image: np.ndarray, title: str) -> np.ndarray:
+    """The picture with a title drawn into its upper left corner."""
     (width, height), _ = cv2.getTextSize(title, FONT, 0.7, 1)
     cv2.rectangle(image, (0, 0), (width + 20, height + 18), (40, 40, 40), cv2.FILLED)
     cv2.putText(image, title, (10, height + 8), FONT, 0.7, (255, 255, 255), 1, cv2.LINE_AA)
     return image
 
 
-def work(args):
+def work(args: argparse.Namespace) -> int:
+    """Find, draw, write; the exit code."""
     net = MaskRCNN.load(MODEL_FOLDER, MODEL_FOLDER / DEMO)
     before = read_photo(ROOT / EXAMPLE)
     tiles = [titled(small(drawn(net, before, effect)), effect) for effect in EFFECTS]
@@ -56,7 +60,8 @@ def work(args):
     return 0
 
 
-def main(argv=None):
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """The exit code of readme_pictures.py."""
     return run(work, argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv))
 
 

@@ -1,8 +1,8 @@
-"""What the network should have said: anchors, box coding, matching, sampling.
+"""Training targets: what the network's outputs should be. Anchors, box coding, matching, sampling.
 
-Boxes are (..., 4) tensors x0, y0, x1, y1 in 0..1 of the picture, so that a size in pixels matters nowhere
-but in the anchors. Everything works on a batch at once: B pictures, A anchors, R RoIs a picture, M objects
-in the picture that has most of them; `valid` (B, M) says which are real in the others.
+Boxes are (..., 4) tensors x0, y0, x1, y1 in 0..1 of the picture; only the anchors depend on its size in pixels.
+Each function takes a whole batch: B pictures, A anchors, R RoIs in each picture, and M objects, as many as the picture
+with most objects has. `valid` (B, M) says which objects of the others are real.
 
 Where the constants come from:
   [P] the Mask R-CNN paper (He et al. 2017) and Faster R-CNN (Ren et al. 2015), whose scheme it keeps
@@ -11,40 +11,68 @@ Where the constants come from:
   [M] measured for training from scratch on a CPU; the comment says what it replaces, and why
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Optional, Union
 
 import torch
 
 from segmentation.training.architectures import ANCHOR_STRIDE, BOX_VARIANCE, anchor_sizes
 
-# [M] An anchor is an object's if their IoU is at least this; [P], [C]: 0.7. Small pictures have few anchors,
-# and at 0.7 most objects have none but the best one that every object gets.
+# [M] An anchor belongs to an object if their IoU is at least this; [P], [C]: 0.7. Small pictures have few anchors: at
+# 0.7 most objects have only the best one, which every object gets.
 ANCHOR_POSITIVE = 0.6
-# [M] It is background below this IoU; [P], [C]: 0.3. In between it counts for nothing.
+# [M] An anchor below this IoU is background; [P], [C]: 0.3. Anchors between the two limits are not sampled.
 ANCHOR_NEGATIVE = 0.35
-# [P], [C] Of each picture this many anchors count, at most half of them objects.
+# [P], [C] So many anchors of each picture are sampled, and so many of them at most are objects.
 ANCHORS_SAMPLED, ANCHORS_POSITIVE = 256, 128
-# [P], [C] A RoI is the object's that it covers best, if their IoU is at least this; else it is background.
+# [P], [C] A RoI belongs to the object with the highest IoU, if that is at least this; otherwise it is background.
 ROI_POSITIVE = 0.5
-# [M] RoIs of each picture that the second stage is trained on, and how many of them may be objects. [C]: 64
-# and a quarter. On a CPU they are the dearest part, and at a quarter most of them say "background".
+# [M] The second stage is trained on so many RoIs of each picture, of which so many may be objects. [C]: 64 and a
+# quarter of them. On a CPU RoIs cost most of the time, and with a quarter most of them only teach "background".
 ROIS_SAMPLED, ROIS_POSITIVE = 32, 16
-# [M] Background that overlaps an object by this IoU is drawn so many times as often as the rest. Without that, parts of
-# an object came to score like the whole: five boxes on one airplane.
+# [M] Background with at least this IoU with an object is drawn so many times as often as the rest. Without that, parts
+# of an object came to score as high as the whole: five boxes on one airplane.
 HARD, HARD_SHARE = 0.1, 3
-# [M] The object's own box, each edge moved by up to this part of its size, is a RoI as well, and these alone
-# feed the mask head: at inference its RoI is the refined box, not the proposal that [P], [C] train it on.
+# [M] The object's own box, each edge moved by up to this part of the box's size, is a RoI as well. Only these RoIs
+# train the mask head: at inference it gets the refined box. [P], [C] train it on proposals.
 JITTER = 0.06
 MASK_CELLS = 15  # [C] mask_height, mask_width
 
 
+class Batch(NamedTuple):
+    """B pictures of one size and what is true of them; boxes are x0, y0, x1, y1 in 0..1.
+
+    M: the objects of the picture that has most of them; for the others `valid` says which are real
+    images: may also be what the network's first layers make of them, (B, C, h, w) float8
+    rois: the objects' boxes, moved a little at random (JITTER)
+    masks: the part of each cell of the RoI that is object, 0..1
+    """
+
+    images: torch.Tensor      # (B, 3, H, W) uint8 RGB, in memory channels last
+    boxes: torch.Tensor       # (B, M, 4)
+    classes: torch.Tensor     # (B, M) from 0
+    rois: torch.Tensor        # (B, M, 4)
+    masks: torch.Tensor       # (B, M, 15, 15)
+    valid: torch.Tensor       # (B, M) bool
+    looked: torch.Tensor      # (B, classes) bool: the classes that were looked for in the picture
+    everywhere: torch.Tensor  # (B,) bool: these are at least half of the classes that have objects
+    image_hw: tuple[int, int]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        moved: dict[str, Any] = {name: value.to(device, non_blocking=True) for name, value in self._asdict().items()
+                 if torch.is_tensor(value)}
+        return self._replace(**moved)
+
+
 # ---- Boxes -----------------------------------------------------------------------------------------------
 
-def anchor_boxes(features_hw, image_hw, device="cpu", architecture="inception_v2"):
-    """(A, 4) boxes, A = h * w * 12 with the anchor fastest: as OpenCV's PriorBox, from the same table.
+def anchor_boxes(features_hw: Sequence[int], image_hw: Sequence[int], device: Union[str, torch.device] = "cpu",
+                 architecture: str = "inception_v2") -> torch.Tensor:
+    """All anchors, (h * w * 12, 4): the 12 of the first place first. The same as OpenCV's PriorBox gives.
 
-    features_hw: height and width of the trunk's output; image_hw: of the picture in pixels. Centres are
-    (16x, 16y) without an offset of half a cell. Clipped to the picture before they are matched or coded.
+    features_hw: height and width of the trunk's output; image_hw: of the picture in pixels. The centres are
+    (16x, 16y), without an offset of half a cell. The anchors are clipped to the picture.
     """
     sizes = torch.tensor(anchor_sizes(architecture), device=device).T                 # (12, 2) width, height
     y, x = (torch.arange(n, device=device) * ANCHOR_STRIDE for n in features_hw)
@@ -54,17 +82,17 @@ def anchor_boxes(features_hw, image_hw, device="cpu", architecture="inception_v2
     return (corners.view(-1, 4) / corners.new_tensor([width, height, width, height])).clamp(0, 1)
 
 
-def centre_size(boxes):
+def centre_size(boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Centre and size, each (..., 2) x then y, of boxes (..., 4)."""
     return (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
 
 
-def encode(boxes, priors):
+def encode(boxes: torch.Tensor, priors: torch.Tensor) -> torch.Tensor:
     """The deltas (..., 4) ty, tx, th, tw that lead from `priors` to `boxes`, both (..., 4).
 
-    That order is the weights' ([C] FasterRcnnBoxCoder); cv2.dnn swaps them as it loads. A prior of
-    0.2 x 0.2 around (0.5, 0.5) and a box of the same size 0.02 to the right: (0, 1, 0, 0), as
-    0.02 / 0.2 is 0.1 and the variance of x is 0.1.
+    The weights have this order ([C] FasterRcnnBoxCoder); cv2.dnn swaps it when it loads them. For example, a prior of
+    0.2 x 0.2 around (0.5, 0.5) and a box of the same size 0.02 to the right give (0, 1, 0, 0): 0.02 / 0.2 is 0.1, and
+    the variance of x is 0.1.
     """
     variance = boxes.new_tensor(BOX_VARIANCE)
     (centre, size), (prior_centre, prior_size) = centre_size(boxes), centre_size(priors)
@@ -74,18 +102,18 @@ def encode(boxes, priors):
     return torch.cat([shift.flip(-1), stretch.flip(-1)], -1)
 
 
-def decode(deltas, priors):
-    """The boxes (..., 4) that deltas (..., 4) ty, tx, th, tw make of `priors`, clipped: undoes `encode`."""
+def decode(deltas: torch.Tensor, priors: torch.Tensor) -> torch.Tensor:
+    """The boxes (..., 4) that deltas (..., 4) ty, tx, th, tw make of `priors`, clipped to 0..1: undoes `encode`."""
     variance = deltas.new_tensor(BOX_VARIANCE)
     prior_centre, prior_size = centre_size(priors)
     centre = prior_centre + deltas[..., :2].flip(-1) * variance[:2] * prior_size
-    # Past e^10 a box fills the picture anyway; without a limit a bad start would give inf * 0.
+    # Beyond e^10 a box fills the picture anyway. Without a limit, bad first weights would give inf * 0.
     size = prior_size * (deltas[..., 2:].flip(-1) * variance[2:]).clamp(max=10).exp()
     return torch.cat([centre - size / 2, centre + size / 2], -1).clamp(0, 1)
 
 
-def iou(a, b):
-    """Intersection over union (..., N, M) of boxes (..., N, 4) and (..., M, 4); 0 where they are apart."""
+def iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Intersection over union (..., N, M) of boxes (..., N, 4) and (..., M, 4); 0 where they do not overlap."""
     ax0, ay0, ax1, ay1 = (edge[..., :, None] for edge in a.unbind(-1))                 # (..., N, 1)
     bx0, by0, bx1, by1 = (edge[..., None, :] for edge in b.unbind(-1))                 # (..., 1, M)
     both = ((torch.minimum(ax1, bx1) - torch.maximum(ax0, bx0)).clamp_(min=0)
@@ -97,10 +125,11 @@ def iou(a, b):
 # ---- First stage -----------------------------------------------------------------------------------------
 
 class AnchorTargets(NamedTuple):
-    """What the proposals' two predictors are trained on.
+    """What the two predictors of the first stage are trained on.
 
-    sampled:  (B, A) bool, the anchors that count; positive: (B, A) bool, those of them that are objects
-    deltas:   (B, A, 4), right where positive
+    sampled:  (B, A) bool, the anchors that count
+    positive: (B, A) bool, those of them that are objects
+    deltas:   (B, A, 4), only to be used where positive
     """
 
     sampled: torch.Tensor
@@ -108,15 +137,17 @@ class AnchorTargets(NamedTuple):
     deltas: torch.Tensor
 
 
-def anchor_targets(anchors, objects, valid, generator=None, everywhere=None):
+def anchor_targets(anchors: torch.Tensor, objects: torch.Tensor, valid: torch.Tensor,
+                   generator: Optional[torch.Generator] = None,
+                   everywhere: Optional[torch.Tensor] = None) -> AnchorTargets:
     """AnchorTargets of anchors (A, 4) for the objects' boxes (B, M, 4), valid (B, M) bool.
 
-    everywhere: (B,) bool, without it True: False where few classes were looked for in a picture; there only anchors
-    that touch an object can be background, since others may show one that is not marked
+    everywhere: (B,) bool, True where not given. False says that few classes were looked for in a picture. Only anchors
+        that touch one of its objects can then be background: others may show an object that is not marked
     """
     overlap = iou(anchors, objects).masked_fill(~valid[:, None], 0)                    # (B, A, M)
     best, match = overlap.max(2)                                                       # (B, A)
-    # [P], [C] Every object gets the anchors that cover it best, however little that is.
+    # [P], [C] Every object gets the anchors with the highest IoU, even if that is low.
     top = overlap.amax(1, keepdim=True).clamp(min=1e-6)                                # (B, 1, M)
     forced, forced_match = (overlap >= top).max(2)                                     # (B, A)
     positive = forced | (best >= ANCHOR_POSITIVE)
@@ -131,8 +162,8 @@ def anchor_targets(anchors, objects, valid, generator=None, everywhere=None):
     return AnchorTargets(positive | negative, positive, encode(matched, anchors))
 
 
-def rank(chosen, generator=None):
-    """The place (B, N) of each one in a random order in which those `chosen` (B, N) bool stand first."""
+def rank(chosen: torch.Tensor, generator: Optional[torch.Generator] = None) -> torch.Tensor:
+    """Each one's place (B, N) in a random order that begins with those `chosen`, (B, N) bool."""
     key = torch.rand(chosen.shape, generator=generator, device=chosen.device) + chosen
     order = key.argsort(1, descending=True)
     places = torch.arange(chosen.shape[1], device=chosen.device).expand_as(order)
@@ -142,14 +173,14 @@ def rank(chosen, generator=None):
 # ---- Second stage ----------------------------------------------------------------------------------------
 
 class RoiTargets(NamedTuple):
-    """What the second stage is trained on; R = ROIS_SAMPLED.
+    """What the second stage is trained on; R is ROIS_SAMPLED.
 
     boxes:    (B, R, 4)
     sampled:  (B, R) bool, False where a picture has too few RoIs
     classes:  (B, R) from 1, or 0 for background
-    deltas:   (B, R, 4), right where classes > 0
+    deltas:   (B, R, 4), only to be used where classes > 0
     match:    (B, R) the number of the object
-    jittered: (B, R) bool, the RoIs that are an object's own box, jittered: the mask head's
+    jittered: (B, R) bool, the RoIs that are an object's own box, jittered: these train the mask head
     """
 
     boxes: torch.Tensor
@@ -160,11 +191,14 @@ class RoiTargets(NamedTuple):
     jittered: torch.Tensor
 
 
-def roi_targets(proposals, objects, classes, jittered, valid, generator=None):
-    """RoiTargets drawn from proposals (B, P, 4) and the objects' own boxes, jittered (B, M, 4).
+def roi_targets(proposals: torch.Tensor, objects: torch.Tensor, classes: torch.Tensor, jittered: torch.Tensor,
+                valid: torch.Tensor, generator: Optional[torch.Generator] = None) -> RoiTargets:
+    """RoiTargets drawn from proposals (B, P, 4) and the objects' own boxes, jittered, (B, M, 4).
 
-    objects: (B, M, 4) the true boxes; classes: (B, M) from 0; valid: (B, M) bool. First the jittered boxes,
-    then proposals that are objects, ROIS_POSITIVE in all, then background.
+    objects: (B, M, 4) the true boxes; classes: (B, M) from 0; valid: (B, M) bool
+
+    They begin with the jittered boxes and then proposals that are objects, together at most ROIS_POSITIVE; the rest is
+    background.
     """
     count = jittered.shape[1]
     boxes = torch.cat([jittered, proposals], 1)                                        # (B, M + P, 4)
@@ -176,9 +210,9 @@ def roi_targets(proposals, objects, classes, jittered, valid, generator=None):
     positive = real & (own | (best >= ROI_POSITIVE))
     negative = real & ~positive
     luck = torch.rand(best.shape, generator=generator, device=boxes.device)
-    # Of u^(1/w) the largest are a sample with weights w (Efraimidis and Spirakis 2006).
+    # The largest of u^(1/w) are a random sample with weights w (Efraimidis and Spirakis 2006).
     luck = torch.where(negative & (best >= HARD), luck ** (1 / HARD_SHARE), luck)
-    # In this order: 3.x own boxes, 2.x other positives, 1.x negatives, 0.x the rest.
+    # The key sorts them: 3.x own boxes, 2.x other positives, 1.x negatives, 0.x the rest.
     key = luck + negative + positive * 2 + (positive & own)
     key = key.masked_fill(positive & ((key[:, None] > key[..., None]).sum(2) >= ROIS_POSITIVE), -1)
     key, chosen = key.topk(min(ROIS_SAMPLED, key.shape[1]), 1)                         # (B, R)
@@ -189,6 +223,6 @@ def roi_targets(proposals, objects, classes, jittered, valid, generator=None):
                       is_object & own[chosen])
 
 
-def pick(boxes, index):
+def pick(boxes: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     """Rows (B, R, 4) of boxes (B, N, 4) by their numbers (B, R)."""
     return boxes.gather(1, index[..., None].expand(-1, -1, 4))

@@ -1,13 +1,15 @@
-"""Protobuf's text format, as a text graph is written in: a message is a list of (field, value).
+"""Protobuf's text format, in which a text graph is written.
 
-A value is a number, a text or such a message.
+A message is a list of (field, value) here; a value is a number, a text or a message.
 """
 
 import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, Union
 
 
-def attribute_value(value):
-    """The fields of TensorFlow's AttrValue for a Python value; a list is such fields already.
+def attribute_value(value: Any) -> list:
+    """The fields of TensorFlow's AttrValue for a Python value; a list is taken for such fields and returned as it is.
 
     >>> attribute_value((1, 2))
     [('list', [('i', 1), ('i', 2)])]
@@ -19,20 +21,20 @@ def attribute_value(value):
     return [({bool: "b", int: "i", float: "f", str: "s"}[type(value)], value)]
 
 
-def tensor(values):
+def tensor(values: Sequence[Union[int, float]]) -> list:
     """The fields of a one-dimensional array of floats or of ints."""
     dtype, field = ("DT_FLOAT", "float_val") if isinstance(values[0], float) else ("DT_INT32", "int_val")
     shape = dims([len(values)])
     return [("tensor", [("dtype", dtype), ("tensor_shape", shape), *((field, value) for value in values)])]
 
 
-def dims(sizes):
+def dims(sizes: Sequence[int]) -> list:
     """The fields of a shape, -1 for any size."""
     return [("dim", [("size", size)]) for size in sizes]
 
 
-def text_lines(message, indent=""):
-    """The lines of a message, each message within it two spaces further in."""
+def text_lines(message: Sequence[tuple[str, Any]], indent: str = "") -> Iterator[str]:
+    """The lines of a message; a message inside it is indented by two spaces."""
     for field, value in message:
         if isinstance(value, list):
             yield f"{indent}{field} {{"
@@ -42,7 +44,7 @@ def text_lines(message, indent=""):
             yield f"{indent}{field}: {text_value(value)}"
 
 
-def text_value(value):
+def text_value(value: Union[bool, int, float, str]) -> str:
     """A number or a text as protobuf writes it: in quotes, unless it is the name of a type (DT_...)."""
     if isinstance(value, bool):
         return str(value).lower()
@@ -51,7 +53,7 @@ def text_value(value):
     return f'"{value}"' if isinstance(value, str) and not value.startswith("DT_") else str(value)
 
 
-def shortest_float32(number):
+def shortest_float32(number: float) -> str:
     """The shortest decimal that reads back as the float32 closest to `number`.
 
     >>> shortest_float32(64 * 0.5 ** 0.5)    # 45.25483399593904; as float32 45.254833221435547

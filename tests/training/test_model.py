@@ -1,4 +1,4 @@
-"""segmentation/training: model.py against cv2.dnn by numbers, targets.py and frozen_graph.py by hand."""
+"""segmentation/training: torch_model.py against cv2.dnn by numbers, targets.py and weights_file.py by hand."""
 
 
 import cv2
@@ -11,13 +11,13 @@ import torch
 
 from segmentation import SegmentationError
 from segmentation.network.weights import MODEL_FOLDER
-from segmentation.training import frozen_graph, targets, text_graph
+from segmentation.training import targets, text_graph, weights_file
 from segmentation.training.architectures import ARCHITECTURES, architecture_of
 from segmentation.training.classes import classes_known
 from segmentation.training.layers import DepthwiseConvolution, same_padding
 from segmentation.training.losses import second_stage_losses
-from segmentation.training.model import MaskRCNN, crop_rois
 from segmentation.training.selecting import suppress
+from segmentation.training.torch_model import TorchMaskRCNN, crop_rois
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -29,7 +29,7 @@ SIZES_WH = [(209, 177), (208, 160), (150, 201)]  # 16k + 1; even, so padded unev
 def random_model(num_classes, width=0.25, seed=0, architecture="inception_v2"):
     """A network whose weights are random, batch normalisation too, and strong enough to find things."""
     torch.manual_seed(seed)
-    model = MaskRCNN(num_classes, width, architecture).eval()
+    model = TorchMaskRCNN(num_classes, width, architecture).eval()
     with torch.no_grad():
         for name, (tensor, _) in model.tensors().items():
             if "BatchNorm" in name:
@@ -64,7 +64,7 @@ def picture(size_wh, seed=0):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_pytorch_and_cv2_give_the_same(tmp_path, num_classes, architecture):
     model = random_model(num_classes, architecture=architecture)
-    frozen_graph.write_consts(tmp_path / "graph.pb", frozen_graph.shift_masks(model.consts(), 0))
+    weights_file.write_consts(tmp_path / "graph.pb", weights_file.shift_masks(model.consts(), 0))
     text = text_graph.build(num_classes, architecture)
     for size_wh in SIZES_WH:
         image = picture(size_wh)
@@ -81,10 +81,10 @@ def test_pytorch_and_cv2_give_the_same(tmp_path, num_classes, architecture):
 def test_classes_that_are_not_known_are_never_found_and_weights_come_back_as_they_went(tmp_path, architecture):
     model = random_model(4, architecture=architecture)
     model.known[1] = False
-    frozen_graph.write_consts(tmp_path / "graph.pb", frozen_graph.shift_masks(model.consts(), 0))
+    weights_file.write_consts(tmp_path / "graph.pb", weights_file.shift_masks(model.consts(), 0))
     rows, _ = cv2_outputs(tmp_path / "graph.pb", text_graph.build(4, architecture), picture((209, 177)))
     assert len(rows) >= 3 and 1 not in rows[:, 1]
-    consts = frozen_graph.read_consts(tmp_path / "graph.pb")
+    consts = weights_file.read_consts(tmp_path / "graph.pb")
     again = random_model(4, seed=1, architecture=architecture)
     assert architecture_of(consts) == architecture and again.load_consts(consts) == []
     again.known[1] = False
@@ -103,9 +103,9 @@ def test_one_box_and_one_mask_serve_each_class_that_is_known():
 
 @pytest.mark.skipif(not DEMO.is_file(), reason=f"no demo graph at {DEMO}")
 def test_pytorch_and_cv2_give_the_same_with_trained_weights():
-    consts = frozen_graph.read_consts(DEMO)
+    consts = weights_file.read_consts(DEMO)
     architecture = architecture_of(consts)
-    model = MaskRCNN(90, len(consts["Conv/biases"]) / 512, architecture).eval()
+    model = TorchMaskRCNN(90, len(consts["Conv/biases"]) / 512, architecture).eval()
     assert model.load_consts(consts) == []
     model.known[:] = torch.from_numpy(classes_known(consts))
     image = cv2.resize(cv2.imread(str(MODEL_FOLDER.parent / "images" / "example_01.jpg")), (529, 353))
@@ -126,57 +126,57 @@ def test_the_model_folder_s_text_graph_serves_90_classes():
 
 def test_half_stores_matrices_as_float16(tmp_path):
     consts = random_model(2, 0.05).consts()
-    frozen_graph.write_consts(tmp_path / "half.pb", consts, half=True)
-    found = frozen_graph.read_consts(tmp_path / "half.pb")
+    weights_file.write_consts(tmp_path / "half.pb", consts, half=True)
+    found = weights_file.read_consts(tmp_path / "half.pb")
     for name, array in consts.items():
         exact = array.astype(np.float16).astype(np.float32) if array.ndim > 1 else array
         np.testing.assert_array_equal(found[name], exact)
-    frozen_graph.write_consts(tmp_path / "full.pb", consts)
+    weights_file.write_consts(tmp_path / "full.pb", consts)
     assert (tmp_path / "half.pb").stat().st_size < 0.8 * (tmp_path / "full.pb").stat().st_size
 
 
 def test_a_frozen_graph_holds_every_constant_of_the_text_graph(tmp_path):
     consts = random_model(90, 0.05).consts()
-    frozen_graph.write_consts(tmp_path / "graph.pb", consts)
-    found = frozen_graph.read_consts(tmp_path / "graph.pb")
+    weights_file.write_consts(tmp_path / "graph.pb", consts)
+    found = weights_file.read_consts(tmp_path / "graph.pb")
     assert {name: array.shape for name, array in consts.items()}.items() <= \
         {name: array.shape for name, array in found.items()}.items()
     assert sum(name.endswith("concat/axis") for name in found) == 13
     assert found["SecondStageBoxPredictor/Reshape_1/shape"].tolist() == [-1, 1, 91]
-    model = MaskRCNN(90, 0.05)
+    model = TorchMaskRCNN(90, 0.05)
     assert model.load_consts(found) == []
     assert all((model.consts()[name] == array).all() for name, array in consts.items())
 
 
 def test_a_half_covered_cell_crosses_the_scripts_threshold_and_the_shift_can_be_undone(tmp_path):
     consts = random_model(2, 0.05).consts()
-    frozen_graph.write_consts(tmp_path / "trained.pb", consts, half=True)
+    weights_file.write_consts(tmp_path / "trained.pb", consts, half=True)
     (tmp_path / "trained.config").write_text("the rule")
-    frozen_graph.shift_graph(tmp_path / "trained.pb", tmp_path / "demo.pb")
-    shifted = frozen_graph.read_consts(tmp_path / "demo.pb")
-    moved = shifted[frozen_graph.MASK_BIASES] - consts[frozen_graph.MASK_BIASES]
+    weights_file.shift_graph(tmp_path / "trained.pb", tmp_path / "demo.pb")
+    shifted = weights_file.read_consts(tmp_path / "demo.pb")
+    moved = shifted[weights_file.MASK_BIASES] - consts[weights_file.MASK_BIASES]
     np.testing.assert_allclose(1 / (1 + np.exp(-moved)), 0.3, atol=1e-6)
     assert (tmp_path / "demo.config").read_text() == "the rule"
     assert abs((tmp_path / "demo.pb").stat().st_size - (tmp_path / "trained.pb").stat().st_size) < 100
-    again = frozen_graph.shift_masks(shifted)
-    undone = frozen_graph.shift_masks(again, 0)
-    for name, array in frozen_graph.read_consts(tmp_path / "trained.pb").items():
+    again = weights_file.shift_masks(shifted)
+    undone = weights_file.shift_masks(again, 0)
+    for name, array in weights_file.read_consts(tmp_path / "trained.pb").items():
         np.testing.assert_array_equal(again[name], shifted[name])
         np.testing.assert_allclose(undone[name], array, atol=1e-6)
 
 
 def test_weights_of_other_classes_leave_the_class_layers(tmp_path):
-    left = MaskRCNN(3, 0.05).load_consts(random_model(90, 0.05).consts())
+    left = TorchMaskRCNN(3, 0.05).load_consts(random_model(90, 0.05).consts())
     assert sorted({name.split("/")[1] for name in left}) == ["BoxEncodingPredictor", "ClassPredictor", "Conv_1"]
 
 
 def test_a_cut_off_graph_is_one_sentence(tmp_path):
-    frozen_graph.write_consts(tmp_path / "graph.pb", random_model(2, 0.05).consts())
+    weights_file.write_consts(tmp_path / "graph.pb", random_model(2, 0.05).consts())
     (tmp_path / "cut.pb").write_bytes((tmp_path / "graph.pb").read_bytes()[:-100])
     with pytest.raises(SegmentationError, match=r"cut\.pb"):
-        frozen_graph.read_consts(tmp_path / "cut.pb")
+        weights_file.read_consts(tmp_path / "cut.pb")
     with pytest.raises(SegmentationError, match=r"cannot read .*none\.pb"):
-        frozen_graph.read_consts(tmp_path / "none.pb")
+        weights_file.read_consts(tmp_path / "none.pb")
 
 
 def test_a_failed_write_leaves_the_old_graph(tmp_path):
@@ -184,7 +184,7 @@ def test_a_failed_write_leaves_the_old_graph(tmp_path):
     path.write_bytes(b"old")
     consts = {**random_model(2, 0.05).consts(), "bad": np.zeros(3, np.complex64)}
     with pytest.raises(KeyError):
-        frozen_graph.write_consts(path, consts)
+        weights_file.write_consts(path, consts)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
@@ -294,11 +294,8 @@ def test_rois_hold_each_object_s_own_box():
 
 
 def test_a_picture_without_objects_has_losses():
-    pytest.importorskip("pycocotools", reason="reading annotations needs requirements-train.txt")
-    from segmentation.training.dataset import Batch
-
-    model = MaskRCNN(2, 0.05)
-    batch = Batch(torch.zeros(2, 3, 97, 97, dtype=torch.uint8), torch.zeros(2, 1, 4),
+    model = TorchMaskRCNN(2, 0.05)
+    batch = targets.Batch(torch.zeros(2, 3, 97, 97, dtype=torch.uint8), torch.zeros(2, 1, 4),
                   torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, 1, 4), torch.zeros(2, 1, 15, 15),
                   torch.zeros(2, 1, dtype=torch.bool), torch.ones(2, 2, dtype=torch.bool),
                   torch.ones(2, dtype=torch.bool), (97, 97))

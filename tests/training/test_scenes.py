@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,8 @@ pytest.importorskip("pycocotools")
 from pycocotools.coco import COCO
 
 from segmentation.training import example_files
-from segmentation.training.scenes import draw as scenes
+from segmentation.training.scenes import arranging, clip, photos, places, scene, shapes, sprites
+from segmentation.training.scenes import draw as command
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (200, 160)
@@ -28,7 +28,7 @@ oven, toaster, sink, refrigerator, , book, clock, vase, scissors, teddy bear, ha
 
 
 def draw(seed, **options):
-    return scenes.draw_scene(np.random.default_rng(seed), SIZE, **options)
+    return scene.draw_scene(np.random.default_rng(seed), SIZE, **options)
 
 
 def test_same_seed_same_scene():
@@ -41,7 +41,7 @@ def test_same_seed_same_scene():
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_every_place_gives_disjoint_masks_of_what_is_seen(split):
-    for place in scenes.PLACES[split]:
+    for place in places.PLACES[split]:
         image, objects = draw(5, split=split, place=place, count=6)
         assert image.shape == (160, 200, 3) and image.dtype == np.uint8
         assert 1 <= len(objects) <= 6
@@ -52,9 +52,9 @@ def test_every_place_gives_disjoint_masks_of_what_is_seen(split):
 
 def test_mask_is_where_the_object_shows():
     """An object on black without shadow: its mask is what it changed, less half the soft edge."""
-    canvas = scenes.draw_canvas(np.random.default_rng(0), "stop sign", 80)
-    sprite = scenes.Sprite("stop sign", canvas, x=100, y=80, angle=8)
-    picture = scenes.Picture(np.zeros((160, 200, 3), np.uint8))
+    canvas = shapes.draw_canvas(np.random.default_rng(0), "stop sign", 80)
+    sprite = sprites.Sprite("stop sign", canvas, x=100, y=80, angle=8)
+    picture = sprites.Picture(np.zeros((160, 200, 3), np.uint8))
     picture.put(*sprite.patch(), sprite)
     (category, mask), = picture.objects([sprite])
     changed = picture.image.max(axis=2) > 0
@@ -69,10 +69,10 @@ def test_no_object_is_hidden_by_more_than_the_limit():
     background = np.full((160, 200, 3), 127, np.uint8)
     for seed in range(5):
         lots = [("car", 0.5), ("cat", 0.4), ("book", 0.4), ("clock", 0.3)]
-        picture, sprites = scenes.compose(np.random.default_rng(seed), background, None, lots)
+        picture, sprites = arranging.compose(np.random.default_rng(seed), background, None, lots)
         assert len(sprites) == 4
         shares = np.array(picture.seen[1:]) / picture.full[1:]
-        assert shares.min() >= 1 - scenes.MOST_HIDDEN
+        assert shares.min() >= 1 - arranging.MOST_HIDDEN
         assert picture.seen[1:] == [np.count_nonzero(picture.owner == k) for k in (1, 2, 3, 4)]
 
 
@@ -80,13 +80,12 @@ def test_categories_are_cocos():
     lines = [" ".join(name.split()) for name in COCO_NAMES.split(",")]
     names = {name: number for number, name in enumerate(lines, 1) if name}
     assert len(lines) == 90 and len(names) == 80
-    assert len(scenes.CLASSES) >= 20
-    assert all(names[name] == category_id for name, (category_id, _) in scenes.CLASSES.items())
+    assert len(shapes.CLASSES) >= 20
+    assert all(names[name] == category_id for name, (category_id, _) in shapes.CLASSES.items())
 
 
 def test_every_class_fills_its_canvas_in_several_looks():
-    shapes = sys.modules["shapes"]
-    for name in scenes.CLASSES:
+    for name in shapes.CLASSES:
         first, second = (shapes.draw_object(np.random.default_rng(seed), name, 64) for seed in (1, 2))
         assert first.shape == (64, 64, 4) and max(cv2.boundingRect(first[..., 3])[2:]) > 48, name
         assert (first[..., :3].max(axis=2) <= first[..., 3]).all(), f"{name} is not premultiplied"
@@ -95,16 +94,16 @@ def test_every_class_fills_its_canvas_in_several_looks():
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")   # pycocotools on NumPy 2
 def test_dataset_reads_as_coco(tmp_path, capsys):
-    command = f"--count 4 --seed 7 --split test --min-size 160x120 --max-size 240x200 --png --out {tmp_path}"
-    assert scenes.main(command.split()) == 0
+    arguments = f"--count 4 --seed 7 --split test --min-size 160x120 --max-size 240x200 --png --out {tmp_path}"
+    assert command.main(arguments.split()) == 0
     assert "4 scenes" in capsys.readouterr().out
     coco = COCO(str(tmp_path / "instances.json"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "instances.json"]
-    assert len(coco.imgs) == 4 and len(coco.cats) == len(scenes.CLASSES)
+    assert len(coco.imgs) == 4 and len(coco.cats) == len(shapes.CLASSES)
     for index, entry in coco.imgs.items():
         rng = np.random.default_rng([7, index])
-        size_wh = scenes.draw_size(rng, (160, 120), (240, 200))
-        image, objects = scenes.draw_scene(rng, size_wh, "test")
+        size_wh = command.draw_size(rng, (160, 120), (240, 200))
+        image, objects = scene.draw_scene(rng, size_wh, "test")
         assert size_wh == (entry["width"], entry["height"])
         assert np.array_equal(image, cv2.imread(str(tmp_path / "images" / entry["file_name"])))
         found = coco.loadAnns(coco.getAnnIds(index))
@@ -116,7 +115,7 @@ def test_dataset_reads_as_coco(tmp_path, capsys):
 
 
 def test_clip_keeps_background_and_identity():
-    frames = list(scenes.draw_clip(np.random.default_rng(2), SIZE, 6, place="street", count=4))
+    frames = list(clip.draw_clip(np.random.default_rng(2), SIZE, 6, place="street", count=4))
     assert len(frames) == 6
     categories = [[category for category, _ in objects] for _, objects in frames]
     assert all(one == categories[0] for one in categories) and categories[0]
@@ -129,24 +128,24 @@ def test_clip_keeps_background_and_identity():
 
 
 def test_photos_with_a_drawn_class_are_left_out(tmp_path, capsys):
-    photos = tmp_path / "photos"
-    photos.mkdir()
+    folder = tmp_path / "photos"
+    folder.mkdir()
     for name in ("cup.png", "tree.png", "unlisted.png"):
-        cv2.imwrite(str(photos / name), np.full((90, 120, 3), 200, np.uint8))
-    (photos / "broken.png").write_bytes(b"no picture")
+        cv2.imwrite(str(folder / name), np.full((90, 120, 3), 200, np.uint8))
+    (folder / "broken.png").write_bytes(b"no picture")
     names = ["cup.png", "tree.png", "broken.png"]
     annotations = tmp_path / "photos.json"
     annotations.write_text(json.dumps({
         "images": [{"id": k, "file_name": name} for k, name in enumerate(names)],
         "annotations": [{"image_id": 0, "category_id": 47}, {"image_id": 1, "category_id": 900}],
         "categories": [{"id": 47, "name": "cup"}, {"id": 900, "name": "tree"}]}))
-    usable, warnings = scenes.usable_photos(photos, annotations)
+    usable, warnings = photos.usable_photos(folder, annotations)
     assert [path.name for path in usable] == ["tree.png"] and "broken.png" in warnings[0]
-    image, _ = scenes.draw_scene(np.random.default_rng(1), SIZE, photos=usable)
+    image, _ = scene.draw_scene(np.random.default_rng(1), SIZE, photos=usable)
     assert image.shape == (160, 200, 3)
     annotations.write_text("[]")
-    command = ["--out", str(tmp_path / "out"), "--backgrounds", str(photos)]
-    assert scenes.main([*command, "--background-annotations", str(annotations)]) == 1
+    arguments = ["--out", str(tmp_path / "out"), "--backgrounds", str(folder)]
+    assert command.main([*arguments, "--background-annotations", str(annotations)]) == 1
     assert "not a file in COCO's instance format" in capsys.readouterr().err
 
 
@@ -160,7 +159,7 @@ def test_photos_with_a_drawn_class_are_left_out(tmp_path, capsys):
 ])
 def test_wrong_arguments_are_refused_with_2(tmp_path, capsys, arguments, sentence):
     with pytest.raises(SystemExit) as refusal:
-        scenes.main(["--out", str(tmp_path / "out"), *arguments])
+        command.main(["--out", str(tmp_path / "out"), *arguments])
     assert refusal.value.code == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -169,20 +168,20 @@ def test_wrong_arguments_are_refused_with_2(tmp_path, capsys, arguments, sentenc
 def test_every_option_is_in_the_readme():
     section = (ROOT / "docs/training.md").read_text(encoding="utf-8").partition("### Drawing scenes")[2]
     documented = set(re.findall(r"^\| `(--[\w-]+)", section, re.M))
-    assert documented == {option for action in scenes.make_parser()._actions for option in action.option_strings
+    assert documented == {option for action in command.make_parser()._actions for option in action.option_strings
                           if option not in ("-h", "--help")}
 
 
 def test_sizes_stay_between_the_limits():
     rng = np.random.default_rng(0)
-    sizes = np.array([scenes.draw_size(rng, (320, 240), (1920, 1080)) for _ in range(200)])
+    sizes = np.array([command.draw_size(rng, (320, 240), (1920, 1080)) for _ in range(200)])
     assert (sizes.min(axis=0) >= (320, 240)).all() and (sizes.max(axis=0) <= (1920, 1080)).all()
-    assert (sizes.max(axis=1) / sizes.min(axis=1)).max() <= scenes.LONGEST_ASPECT + 0.01
-    assert scenes.draw_size(rng, (640, 128), (640, 128)) == (640, 128)
+    assert (sizes.max(axis=1) / sizes.min(axis=1)).max() <= command.LONGEST_ASPECT + 0.01
+    assert command.draw_size(rng, (640, 128), (640, 128)) == (640, 128)
 
 
 def test_a_clip_can_be_of_chosen_classes():
-    frames = list(scenes.draw_clip(np.random.default_rng(0), SIZE, 2, place="shore", names=("cat", "dog", "cat")))
+    frames = list(clip.draw_clip(np.random.default_rng(0), SIZE, 2, place="shore", names=("cat", "dog", "cat")))
     assert [sorted(category for category, _ in objects) for _, objects in frames] == [[17, 17, 18]] * 2
 
 

@@ -183,12 +183,12 @@ def test_the_rest_of_mobilenet_runs_on_the_picture_without_its_stride_and_its_en
 
 
 def test_layer_names_count_strides_and_layers():
-    assert [name for name, *_ in make.parse_layers(make.STEM)] == [
+    assert [name for name, *_ in architectures.parse_layers(architectures.STEM)] == [
         "Conv2d_1a_7x7", "MaxPool_2a_3x3", "Conv2d_2b_1x1", "Conv2d_2c_3x3", "MaxPool_3a_3x3"]
 
 
 def test_anchors_by_hand():
-    widths, heights = make.anchor_sizes()
+    widths, heights = architectures.anchor_sizes()
     root = 2 ** 0.5
     # All scales of a ratio before the next ratio, which is width / height.
     assert widths == pytest.approx([64 / root, 128 / root, 256 / root, 512 / root, 64, 128, 256, 512,

@@ -1,7 +1,5 @@
-"""segmentation/training: train.py, evaluate.py and dataset.py on a made data set of a few pictures."""
+"""segmentation/training/train.py and the modules behind it, on a made data set of a few pictures."""
 
-import doctest
-import json
 import re
 import subprocess
 import sys
@@ -14,84 +12,35 @@ pytest.importorskip("torch", reason="training needs requirements-train.txt")
 pytest.importorskip("pycocotools", reason="training needs requirements-train.txt")
 
 import torch
-from pycocotools import mask as rle_masks
+from training.made_data import COCO, OWN, make_folder, read, run, write
 
-from segmentation import SegmentationError
-from segmentation.network import mask_rcnn as network
-from segmentation.network.resizing import Resizer
+from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import MODEL_FOLDER
-from segmentation.training import dataset, evaluate, frozen_graph, train
-from segmentation.training.model import MaskRCNN
+from segmentation.training import evaluate, feeding, loop, options, start, train, weights_file
 from segmentation.training.pretrained import fitted, operations, read_pretrained
+from segmentation.training.torch_model import TorchMaskRCNN
 
 # pycocotools is older than numpy 2's copy argument.
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning:pycocotools"),
               pytest.mark.usefixtures("one_torch_thread")]
 
 ROOT = MODEL_FOLDER.parent
-OWN = [{"id": 3, "name": "disc"}, {"id": 8, "name": "square"}]
-COCO = [{"id": 13, "name": "stop sign"}, {"id": 85, "name": "clock"}]
-NAMES = tuple((MODEL_FOLDER / "object_detection_classes_coco.txt").read_text().splitlines())
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Six pictures, each with a disc (RLE) and a square (polygon), and their annotations."""
-    return make_folder(tmp_path, OWN)
-
-
-def make_folder(path, categories, count=6):
-    rng, images, annotations = np.random.default_rng(0), [], []
-    for number in range(count):
-        image = rng.integers(0, 90, (120, 160, 3), np.uint8)
-        x, y = (int(v) for v in rng.integers(0, 20, 2))
-        disc = np.zeros((120, 160), np.uint8)
-        cv2.circle(disc, (x + 35, y + 35), 30, 1, -1)
-        image[disc > 0] = (40, 200, 250)
-        image[y + 30:y + 80, x + 85:x + 135] = (250, 80, 40)
-        cv2.imwrite(str(path / f"{number}.png"), image)
-        images.append({"id": number, "file_name": f"{number}.png", "height": 120, "width": 160})
-        runs = np.diff(np.flatnonzero(np.diff(disc.T.ravel(), prepend=2, append=2)))  # uncompressed RLE
-        square = [[x + 85, y + 30, x + 135, y + 30, x + 135, y + 80, x + 85, y + 80]]
-        assert runs.sum() == disc.size
-        for category, outline in zip(categories, ({"size": [120, 160], "counts": runs.tolist()}, square)):
-            annotations.append({"id": len(annotations), "image_id": number, "iscrowd": 0,
-                                "category_id": category["id"], "segmentation": outline})
-    write(path, images=images, annotations=annotations, categories=categories)
-    return path
-
-
-def write(folder, **lists):
-    (folder / "a.json").write_text(json.dumps(lists))
-
-
-def read(folder):
-    return json.loads((folder / "a.json").read_text())
-
-
-def run(folder, *options, out="g.pb"):
-    """The exit code of train.py on the folder, at the smallest width and size."""
-    return train.main(["--images", str(folder), "--annotations", str(folder / "a.json"), "--batch", "2",
-                       "--width", "0.02", "--short-side", "97", "--long-side", "129",
-                       "--out", str(folder / out), *options])
-
-
-def started(folder, *options):
+def started(folder, *arguments):
     """The Training of such a run at its start."""
-    args = train.make_parser().parse_args(["--images", str(folder), "--annotations", str(folder / "a.json"), "--out",
-                                           str(folder / "g.pb"), *options])
-    return train.start(args, train.load_data(args)[0])
+    chosen = options.parse_options(["--images", str(folder), "--annotations", str(folder / "a.json"), "--out",
+                                    str(folder / "g.pb"), *arguments])
+    return start.start(chosen, start.load_data(chosen)[0])
 
 
 def consts(path):
-    return frozen_graph.read_consts(path)
+    return weights_file.read_consts(path)
 
 
 @pytest.fixture
 def pretrained(tmp_path):
     """A file of arrays as those of MobileNet v2 that has seen photos, random ones."""
     rng = np.random.default_rng(0)
-    shapes = {name: array.shape for name, array in MaskRCNN(1, 0.1, "mobilenet_v2").consts().items()}
+    shapes = {name: array.shape for name, array in TorchMaskRCNN(1, 0.1, "mobilenet_v2").consts().items()}
     arrays = {}
     for name, (key, shape) in operations().items():
         assert shape == shapes[name], name
@@ -134,7 +83,7 @@ def test_a_pretrained_trunk_is_trained_on_what_its_first_layers_make_of_a_few_vi
     found, start = consts(folder / "g.pb"), read_pretrained(pretrained)
     moved = {name for name, array in start.items() if np.abs(found[name] - array).max() > 2e-4}
     assert moved and not any("expanded_conv_6/" in name or name.endswith("V2/Conv/weights") for name in moved)
-    net = network.MaskRCNN.load(MODEL_FOLDER, folder / "g.pb", confidence=0.01)
+    net = MaskRCNN.load(MODEL_FOLDER, folder / "g.pb", confidence=0.01)
     assert net.labels == ("disc", "square")
     net(cv2.imread(str(folder / "0.png")))
     assert run(folder, "--init", str(folder / "g.pb"), "--width", "0.1", "--iterations", "1", "--holdout", "0",
@@ -146,9 +95,9 @@ def test_what_the_first_layers_make_is_the_same_in_openvino(folder, pretrained, 
     pytest.importorskip("openvino", reason="pip install openvino")
     training = started(folder, "--pretrained", str(pretrained))
     images = torch.randint(0, 256, (2, 3, 97, 129), dtype=torch.uint8)
-    found = train.frozen_features(training.model, training.device)(images)
+    found = feeding.frozen_features(training.model, training.device)(images)
     monkeypatch.setitem(sys.modules, "openvino", None)
-    expected = train.frozen_features(training.model, training.device)(images)
+    expected = feeding.frozen_features(training.model, training.device)(images)
     assert found.dtype == expected.dtype == torch.float8_e4m3fn
     assert found.shape == expected.shape == (2, 96 + 320, 7, 9)
     expected = expected.float()
@@ -165,25 +114,6 @@ def test_a_pretrained_file_of_another_kind_is_one_line(folder, capsys, content):
     assert run(folder, "--pretrained", str(path), "--iterations", "1") == 1
     error = capsys.readouterr().err
     assert "p.npz" in error and error.count("\n") == 1
-
-
-def test_classes_that_were_not_looked_for_and_rare_ones(folder):
-    content = read(folder)
-    content["images"][0]["annotated"] = [8]
-    content["annotations"] = [entry for entry in content["annotations"]
-                              if entry["category_id"] == 8 or entry["image_id"] < 3]
-    write(folder, **content)
-    data = dataset.load_coco(folder / "a.json", folder, NAMES)
-    assert [picture.looked for picture in data.pictures[:2]] == [{1}, None]
-    assert data.counts().tolist() == [3, 6] and data.known.all()
-    batch = dataset.make_batch(data, [0, 1], Resizer(97, 129), np.random.default_rng(0))
-    assert batch.looked.tolist() == [[False, True], [True, True]] and batch.everywhere.all()
-    common = dataset.without_rare(data, 4)
-    assert common.counts().tolist() == [0, 6] and all(picture.looked == {1} for picture in common.pictures)
-    often = dataset.repeated(data, 1.0, np.random.default_rng(0))
-    times = [sum(picture.path == own.path for picture in often.pictures) for own in data.pictures]
-    assert set(times[:3]) <= {1, 2} and 2 in times[:3] and times[3:] == [1] * 3  # sqrt(1 / 0.5) = 1.41
-    assert len(dataset.joined([data, data])) == 12
 
 
 def test_pictures_of_several_folders_are_learnt_together(tmp_path, capsys):
@@ -205,9 +135,9 @@ def test_own_classes_get_a_label_file_and_a_text_graph(folder, capsys):
     assert run(folder, "--iterations", "3", "--holdout", "0", "--half") == 0
     assert (folder / "g.txt").read_text() == "disc\nsquare\n"
     assert "num_classes" in (folder / "g.pbtxt").read_text()
-    assert consts(folder / "g.pb")[frozen_graph.SHIFT] == np.float32(frozen_graph.MASK_SHIFT)
+    assert consts(folder / "g.pb")[weights_file.SHIFT] == np.float32(weights_file.MASK_SHIFT)
     assert "min_dimension: 97\n        max_dimension: 129" in (folder / "g.config").read_text()
-    assert len(consts(folder / "g.pb")[frozen_graph.CLASS_BIASES]) == 3
+    assert len(consts(folder / "g.pb")[weights_file.CLASS_BIASES]) == 3
     assert not (folder / "g.checkpoint").exists()
     output = capsys.readouterr()
     assert "6 pictures, 12 objects, 2 classes" in output.out
@@ -220,7 +150,7 @@ def test_own_classes_get_a_label_file_and_a_text_graph(folder, capsys):
 def test_coco_s_classes_keep_their_numbers_and_are_measured(tmp_path, capsys):
     folder = make_folder(tmp_path, COCO, 4)
     assert run(folder, "--iterations", "2", "--holdout", "0.25") == 0
-    assert len(consts(folder / "g.pb")[frozen_graph.CLASS_BIASES]) == 91
+    assert len(consts(folder / "g.pb")[weights_file.CLASS_BIASES]) == 91
     assert not (folder / "g.txt").exists() and not (folder / "g.pbtxt").exists()
     output = capsys.readouterr().out
     assert "3 pictures, 6 objects, 90 classes" in output
@@ -228,12 +158,12 @@ def test_coco_s_classes_keep_their_numbers_and_are_measured(tmp_path, capsys):
 
 
 def test_losses_fall(folder, monkeypatch):
-    losses, iterate = [], train.iterate
+    losses, iterate = [], loop.iterate
 
     def noted(*args):
         losses.append(iterate(*args))
         return losses[-1]
-    monkeypatch.setattr(train, "iterate", noted)
+    monkeypatch.setattr(loop, "iterate", noted)
     assert run(folder, "--iterations", "100", "--holdout", "0", "--learning-rate", "0.01") == 0
     total = [sum(float(loss) for loss in entry.values()) for entry in losses]
     assert sum(total[-10:]) < 0.7 * sum(total[:10])
@@ -241,17 +171,17 @@ def test_losses_fall(folder, monkeypatch):
 
 def test_a_resumed_run_ends_like_an_uninterrupted_one(folder, monkeypatch, capsys):
     assert run(folder, "--iterations", "6", "--holdout", "0", out="whole.pb") == 0
-    iterate = train.iterate
+    iterate = loop.iterate
 
     def interrupted(training, batch, args):
         if training.done == 3:
             raise KeyboardInterrupt
         return iterate(training, batch, args)
-    monkeypatch.setattr(train, "iterate", interrupted)
+    monkeypatch.setattr(loop, "iterate", interrupted)
     assert run(folder, "--iterations", "6", "--holdout", "0") == 130
     assert "go on with --resume" in capsys.readouterr().err
     assert (folder / "g.checkpoint").exists() and not (folder / "g.pb").exists()
-    monkeypatch.setattr(train, "iterate", iterate)
+    monkeypatch.setattr(loop, "iterate", iterate)
     assert run(folder, "--iterations", "6", "--holdout", "0") == 1
     assert "--resume" in capsys.readouterr().err
     assert run(folder, "--iterations", "6", "--holdout", "0", "--resume") == 0
@@ -268,14 +198,14 @@ def test_resume_needs_a_checkpoint_that_fits(folder, capsys):
 
 
 def test_init_takes_all_but_the_class_layers(folder, capsys):
-    other = MaskRCNN(90, 0.04)
-    frozen_graph.write_consts(folder / "official.pb", other.consts())
+    other = TorchMaskRCNN(90, 0.04)
+    weights_file.write_consts(folder / "official.pb", other.consts())
     training = started(folder, "--init", str(folder / "official.pb"))
     assert training.model.width == pytest.approx(0.04, abs=0.01)
     assert "BoxEncodingPredictor, " in capsys.readouterr().out
     own = training.model.consts()
     for name, array in other.consts().items():
-        if not name.startswith(train.CLASS_LAYERS):
+        if not name.startswith(start.CLASS_LAYERS):
             np.testing.assert_array_equal(own[name], array)
     assert run(folder, "--init", str(folder / "official.pb"), "--width", "0.2") == 1
     assert "leave out --width" in capsys.readouterr().err
@@ -296,24 +226,24 @@ def test_fine_tuning_starts_from_weights_under_the_official_names(folder, capsys
     assert "start fresh" in out and "1 pictures: box AP50" in out
     official, own = consts(official), consts(folder / "g.pb")
     assert all(own[name].shape == array.shape for name, array in official.items()
-               if not name.startswith(train.CLASS_LAYERS) and "Reshape_1" not in name)
+               if not name.startswith(start.CLASS_LAYERS) and "Reshape_1" not in name)
 
 
 def test_the_shift_of_masks_is_undone_before_fine_tuning_and_applied_once(folder):
-    trained = MaskRCNN(2, 0.02).consts()
-    for name, own in (("trained.pb", trained), ("ours.pb", frozen_graph.shift_masks(trained))):
-        frozen_graph.write_consts(folder / name, own)
-        biases = started(folder, "--init", str(folder / name)).model.consts()[frozen_graph.MASK_BIASES]
-        np.testing.assert_allclose(biases, trained[frozen_graph.MASK_BIASES], atol=1e-6)
+    trained = TorchMaskRCNN(2, 0.02).consts()
+    for name, own in (("trained.pb", trained), ("ours.pb", weights_file.shift_masks(trained))):
+        weights_file.write_consts(folder / name, own)
+        biases = started(folder, "--init", str(folder / name)).model.consts()[weights_file.MASK_BIASES]
+        np.testing.assert_allclose(biases, trained[weights_file.MASK_BIASES], atol=1e-6)
     assert run(folder, "--iterations", "1", "--holdout", "0", "--learning-rate", "1e-9", "--init",
                str(folder / "ours.pb")) == 0
-    np.testing.assert_allclose(consts(folder / "g.pb")[frozen_graph.MASK_BIASES],
-                               trained[frozen_graph.MASK_BIASES] + frozen_graph.MASK_SHIFT, atol=1e-6)
+    np.testing.assert_allclose(consts(folder / "g.pb")[weights_file.MASK_BIASES],
+                               trained[weights_file.MASK_BIASES] + weights_file.MASK_SHIFT, atol=1e-6)
 
 
 def test_fine_tuning_keeps_the_averages_of_batch_normalisation(folder):
-    model = MaskRCNN(2, 0.02)
-    frozen_graph.write_consts(folder / "start.pb", model.consts())
+    model = TorchMaskRCNN(2, 0.02)
+    weights_file.write_consts(folder / "start.pb", model.consts())
     options = ("--init", str(folder / "start.pb"), "--iterations", "2", "--holdout", "0")
     assert run(folder, *options) == 0
     found, start = consts(folder / "g.pb"), model.consts()
@@ -364,7 +294,7 @@ def test_no_readable_picture_is_an_error(folder, capsys):
     assert "none of the pictures" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("heading, script", [("Train on your own", train), ("Measure a graph", evaluate)])
+@pytest.mark.parametrize("heading, script", [("Train on your own", options), ("Measure a graph", evaluate)])
 def test_every_option_is_in_the_readme_and_no_other_is(heading, script):
     section = (ROOT / "docs/training.md").read_text(encoding="utf-8").partition(f"## {heading}")[2]
     rows = {re.search(r"--[\w-]+", row).group(): row
@@ -378,127 +308,10 @@ def test_every_option_is_in_the_readme_and_no_other_is(heading, script):
 
 
 def test_usage_errors(folder):
-    for options in (["--short-side", "352"], ["--short-side", "609", "--long-side", "353"],
-                    ["--iterations", "0"], ["--val-images", "x"], ["--iterations", "1", "--minutes", "1"]):
+    for wrong in (["--short-side", "352"], ["--short-side", "609", "--long-side", "353"],
+                  ["--iterations", "0"], ["--val-images", "x"], ["--iterations", "1", "--minutes", "1"]):
         with pytest.raises(SystemExit) as stopped:
-            run(folder, *options)
+            run(folder, *wrong)
         assert stopped.value.code == 2
     with pytest.raises(SystemExit):
         run(folder, out="g.onnx")
-
-
-# ---- What training sees ----------------------------------------------------------------------------------
-
-def test_the_examples_in_docstrings():
-    assert doctest.testmod(dataset).attempted == 1 and doctest.testmod(dataset).failed == 0
-
-
-def test_windows_keep_the_rest_that_the_strides_leave():
-    sizes = {dataset.window_size((833, 481), np.random.default_rng(seed)) for seed in range(50)}
-    assert len(sizes) > 10 and ((833, 481), 1.0) in sizes
-    for (width, height), part in sizes:
-        assert width % 16 == 1 and height % 16 == 1 and abs(width / 833 - part) < 0.02 > abs(height / 481 - part) - 0.02
-
-
-def test_mask_target_is_the_part_of_each_cell():
-    mask = np.zeros((40, 60), np.uint8)
-    mask[10:25, 20:41] = 1
-    roi = np.array([15.5, 5.0, 45.5, 35.0])  # cells of 2 x 2 pixels
-    cells = dataset.mask_target(mask, roi)
-    fine = np.kron(mask, np.ones((2, 2)))[10:70, 31:91].reshape(15, 4, 15, 4).mean((1, 3))
-    np.testing.assert_allclose(cells, fine, atol=1e-9)
-
-
-def test_boxes_and_masks_follow_the_picture(folder):
-    data = dataset.load_coco(folder / "a.json", folder, NAMES)
-    for seed in range(20):
-        sample = dataset.make_sample(data.pictures[0], (129, 97), 1 - seed % 2 / 10, np.random.default_rng(seed))
-        for box, label in zip(sample.boxes, sample.labels):
-            x0, y0, x1, y1 = np.rint(box * [129, 97, 129, 97]).astype(int)
-            middle = sample.image[(y0 + y1) // 2, (x0 + x1) // 2].astype(int)
-            assert middle[0] > middle[2] if label == 0 else middle[2] > middle[0]  # yellow disc, blue square
-        assert sample.masks[sample.labels == 1].mean() > 0.8
-        assert sample.masks.shape == (len(sample.labels), 15, 15)
-
-
-def test_compressed_rle_is_read_as_pycocotools_writes_it():
-    rng = np.random.default_rng(0)
-    for shape in ((7, 9), (300, 400), (1500, 40)):
-        mask = cv2.resize(rng.integers(0, 2, (5, 5), np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST)
-        mask[::7, 3] ^= 1
-        rle = rle_masks.encode(np.asfortranarray(mask))
-        outline = {"size": list(shape), "counts": rle["counts"].decode()}
-        assert (rle_masks.decode(dataset.outline_rle(outline, shape)) == mask).all()
-        for counts in (outline["counts"][:-1], "zzzz", ""):
-            with pytest.raises(ValueError, match="add up"):
-                dataset.outline_rle({**outline, "counts": counts}, shape)
-
-
-def test_batches_hold_every_picture_once(folder):
-    data = dataset.load_coco(folder / "a.json", folder, NAMES)
-    for epoch in range(3):
-        numbers = np.concatenate(dataset.shuffled_batches(data, 4, 0, epoch))
-        assert len(numbers) == 8 and set(numbers) == set(range(6))
-    again = dataset.shuffled_batches(data, 4, 0, 2)
-    assert (np.concatenate(again) == numbers).all()
-
-
-# ---- Measuring -------------------------------------------------------------------------------------------
-
-class Oracle:
-    """Stands in for the network: finds what is annotated, in order of the pictures."""
-
-    def __init__(self, data, shift=0):
-        self.pictures, self.shift = iter(data.pictures), shift
-
-    def __call__(self, image):
-        from segmentation.instances import Instances
-
-        outlines = next(self.pictures).objects
-        boxes = [np.array(rle_masks.toBbox(o.rle)) @ [[1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1]]
-                 for o in outlines]
-        masks = [dataset.mask_target(rle_masks.decode(o.rle), box) for o, box in zip(outlines, boxes)]
-        return Instances(np.int32(boxes) + self.shift, np.ones(len(boxes), np.float32),
-                         np.int32([o.label for o in outlines]), np.float32(masks), image.shape[:2])
-
-
-def test_perfect_boxes_score_1_and_shifted_ones_less(folder):
-    data = dataset.load_coco(folder / "a.json", folder, NAMES)
-    figures, nearest = evaluate.evaluate(Oracle(data), data, [(0.5, "linear"), (0.5, "nearest")])
-    assert figures.box_ap == nearest.box_ap and figures.mask_ap > nearest.mask_ap
-    assert figures.box_ap == pytest.approx(1) and figures.mask_ap > 0.85
-    assert set(figures.by_class) == {"disc", "square"}
-    shifted, = evaluate.evaluate(Oracle(data, 5), data)
-    assert shifted.box_ap50 == pytest.approx(1) and shifted.box_ap < 0.8
-
-
-def test_classes_can_be_left_out_of_the_figures(folder):
-    data = dataset.load_coco(folder / "a.json", folder, NAMES)
-    for outline in (outline for picture in data.pictures for outline in picture.objects):
-        outline.rle["counts"] = outline.rle["counts"] if outline.label else rle_masks.encode(
-            np.eye(120, 160, dtype=np.uint8, order="F"))["counts"]
-    figures, = evaluate.evaluate(Oracle(data), data, [(0.5, "linear")], ["square", "star"])
-    assert set(figures.by_class) == {"square"} and figures.mask_ap > 0.9
-
-
-def test_evaluate_runs_own_classes_and_refuses_others(folder, capsys):
-    assert run(folder, "--iterations", "1", "--holdout", "0") == 0
-    command = ["--weights", str(folder / "g.pb"), "--images", str(folder), "--annotations", str(folder / "a.json")]
-    assert evaluate.main([*command, "--interpolation", "linear", "cubic", "--threshold", "0.3", "0.5",
-                          "--known-classes"]) == 0
-    out = capsys.readouterr().out
-    assert out.count("6 pictures: box AP50") == 4 and "cut at 0.5, cubic" in out and "disc  " in out
-    write(folder, **{**read(folder), "categories": [{"id": 3, "name": "ring"}, {"id": 8, "name": "star"}]})
-    assert evaluate.main(command) == 1
-    assert "is about other classes (ring, star" in capsys.readouterr().err
-
-
-def test_evaluate_reports_a_missing_file(folder, capsys):
-    code = evaluate.main(["--weights", str(folder / "none.pb"), "--images", str(folder),
-                          "--annotations", str(folder / "none.json")])
-    assert code == 1 and "none.json" in capsys.readouterr().err
-
-
-def test_load_coco_refuses_a_missing_folder(folder):
-    with pytest.raises(SegmentationError, match="no folder"):
-        dataset.load_coco(folder / "a.json", folder / "nowhere", NAMES)

@@ -1,6 +1,8 @@
-"""What stands on the table, drawn in the way that shapes.py tells."""
+"""What stands on the table, drawn in the way that shapes.py describes."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from segmentation.training.scenes.canvas import (
     ERASER,
     SHADES,
     WHITE,
+    Canvas,
     at,
     curve,
     darker,
@@ -19,7 +22,7 @@ from segmentation.training.scenes.canvas import (
 )
 
 
-def bottle(c, rng):
+def bottle(c: Canvas, rng: np.random.Generator) -> None:
     """A wine bottle, a water bottle or one of soda."""
     kind = rng.choice(["wine", "water", "soda"])
     body = pick(rng, {"wine": ("#1f4d2b", "#3a2413", "#6b7f2a"), "water": ("#a8d3e8", "#b8e0d8", "#8fb8e0"),
@@ -31,9 +34,9 @@ def bottle(c, rng):
             (half - 0.01, shoulder), (half, shoulder + 0.05), (half, 0.94), (half - 0.03, 0.985)]
     if kind != "wine":
         side[5:5] = [(half - 0.018, 0.58), (half, 0.68)]
-    side = curve(side, closed=False)
-    right = side[::-1] * (-1, 1)
-    c.poly(np.concatenate([side, right]) + np.array([0.5, 0]), body)
+    left = curve(side, closed=False)
+    right = left[::-1] * (-1, 1)
+    c.poly(np.concatenate([left, right]) + np.array([0.5, 0]), body)
     if kind == "water":
         c.box(0.3, shoulder + 0.06, 0.7, 1, darker(body, 0.15), inside=True, opacity=0.7)
         for y in (0.75, 0.82, 0.89):
@@ -52,10 +55,10 @@ def bottle(c, rng):
     c.line([(0.5 - neck * 0.5, 0.03), (0.5 - neck * 0.5, 0.07)], 0.02, WHITE, opacity=0.4)
 
 
-def cup(c, rng):
+def cup(c: Canvas, rng: np.random.Generator) -> None:
     """A mug with its handle, a teacup on a saucer or a paper cup with a lid."""
-    paint, kind = pick(rng, (*SHADES, WHITE, "#f3ead8", "#3a3f47")), rng.choice(["mug", "mug", "teacup",
-                                                                                 "paper"])
+    paint = pick(rng, (*SHADES, WHITE, "#f3ead8", "#3a3f47"))
+    kind = rng.choice(["mug", "mug", "teacup", "paper"])
     if kind == "paper":
         side = [(0.23, 0.2), (0.77, 0.2), (0.69, 0.985), (0.31, 0.985)]
         c.poly(side, "#efe6d6")
@@ -81,9 +84,8 @@ def cup(c, rng):
     c.poly(body, paint)
     if rng.random() < 0.5:
         band = pick(rng, (WHITE, *SHADES))
-        c.poly(np.concatenate([ring(0.42, 0.42, 0.44, 0.08, arc=(180, 0)), ring(0.42, 0.56, 0.44, 0.08,
-                                                                                arc=(0, 180))]), band,
-               inside=True, opacity=0.9)
+        edges = ring(0.42, 0.42, 0.44, 0.08, arc=(180, 0)), ring(0.42, 0.56, 0.44, 0.08, arc=(0, 180))
+        c.poly(np.concatenate(edges), band, inside=True, opacity=0.9)
     c.tube(0.05, 0.85, 0.45)
     c.oval(0.42, rim, 0.37, 0.1, lighter(paint, 0.4))
     c.oval(0.42, rim + 0.005, 0.335, 0.08, darker(paint, 0.4))
@@ -91,7 +93,7 @@ def cup(c, rng):
     c.line([(0.16, rim + 0.2), (0.18, low - 0.25)], 0.035, WHITE, opacity=0.35)
 
 
-def banana(c, rng):
+def banana(c: Canvas, rng: np.random.Generator) -> None:
     """One banana or a bunch of three."""
     ripe = pick(rng, ("#f6d32d", "#f2c81e", "#e9d64a", "#d9c840"), 8)
     count, freckles = (3 if rng.random() < 0.4 else 1), rng.random() < 0.5
@@ -101,24 +103,25 @@ def banana(c, rng):
     for k in reversed(range(count)):
         move = np.array((0.9, 0.1))
         stretch = np.array((1 - 0.11 * k, 1 + 0.13 * k)) if count > 1 else np.array((1.0, 1.0))
-        place = [(np.array(part) - move) * stretch * (0.97 if count > 1 else 1) + move for part in (outer,
-                                                                                                    inner)]
+        place = [(np.array(part) - move) * stretch * (0.97 if count > 1 else 1) + move for part in (outer, inner)]
         colour = darker(ripe, 0.1 * k)
         c.blob(np.concatenate(place), colour)
         c.line(place[0][2:] * 0.55 + place[1][::-1] * 0.45, 0.018, darker(colour, 0.25), inside=True,
                opacity=0.8, smooth=True)
         c.line(place[0][2:-1] - (0.02, 0.045), 0.035, lighter(colour, 0.45), inside=True, opacity=0.5,
                smooth=True)
-        c.oval(*(place[0][-2] + (-0.005, -0.035)), 0.04, 0.05, "#4c3a1a", inside=True)
+        x, y = place[0][-2] + (-0.005, -0.035)
+        c.oval(x, y, 0.04, 0.05, "#4c3a1a", inside=True)
         if freckles:
             for _ in range(9):
                 x, y = place[1][rng.integers(1, 5)] + rng.uniform(0.0, 0.17, 2)
-                c.oval(x, y, *rng.uniform(0.006, 0.016, 2), "#7a5420", inside=True, opacity=0.8)
+                rx, ry = rng.uniform(0.006, 0.016, 2)
+                c.oval(x, y, rx, ry, "#7a5420", inside=True, opacity=0.8)
     c.line([(0.9, 0.1), (0.91, 0.035)], 0.09, mix(ripe, "#6b6a24", 0.5))
     c.box(0.86, 0.0, 0.96, 0.04, "#5a4420", 0.015)
 
 
-def orange(c, rng):
+def orange(c: Canvas, rng: np.random.Generator) -> None:
     """A whole orange, perhaps with a leaf, or the half of one."""
     peel = pick(rng, ("#f28c1b", "#ef7d15", "#f59f2a"), 8)
     if rng.random() < 0.3:
@@ -146,7 +149,7 @@ def orange(c, rng):
         c.line([(0.53, y - 0.8 * r), (0.52, 0.07)], 0.045, "#6b5a2a")
 
 
-def pizza(c, rng):
+def pizza(c: Canvas, rng: np.random.Generator) -> None:
     """A round pizza, cut, perhaps with a piece missing, or one piece."""
     crust, sauce = pick(rng, ("#d99a4e", "#c98540", "#e0ad62"), 8), "#c8401f"
     cheese = pick(rng, ("#f7cf62", "#f5c04a", "#f9dd86"), 8)
@@ -159,14 +162,15 @@ def pizza(c, rng):
     c.oval(0.5, 0.5, 0.49, 0.49, crust)
     for k in range(20):                                                         # browned bubbles of the rim
         x, y = at(0.5, 0.5, 0.455, 18 * k + rng.uniform(-6, 6))
-        c.oval(x, y, *rng.uniform(0.015, 0.035, 2), darker(crust, rng.uniform(0.1, 0.4)), opacity=0.6)
+        rx, ry = rng.uniform(0.015, 0.035, 2)
+        c.oval(x, y, rx, ry, darker(crust, rng.uniform(0.1, 0.4)), opacity=0.6)
     c.oval(0.5, 0.5, 0.425, 0.425, sauce)
     wobble = np.array([at(0.5, 0.5, rng.uniform(0.385, 0.42), 18 * k) for k in range(20)])
     c.blob(wobble, cheese)
     for _ in range(10):
-        c.oval(*rng.uniform(0.2, 0.8, 2), *rng.uniform(0.03, 0.08, 2), lighter(cheese, 0.4), inside=True,
-               opacity=0.6)
-    turn, places = rng.uniform(0, 360), [(0.5, 0.5)]
+        (x, y), (rx, ry) = rng.uniform(0.2, 0.8, 2), rng.uniform(0.03, 0.08, 2)
+        c.oval(x, y, rx, ry, lighter(cheese, 0.4), inside=True, opacity=0.6)
+    turn, places = rng.uniform(0, 360), [np.array((0.5, 0.5))]
     for radius, count in ((0.19, 5), (0.33, 10)):
         places += [at(0.5, 0.5, radius, turn + 360 * k / count + rng.uniform(-8, 8))
                    for k in range(count)]
@@ -177,7 +181,7 @@ def pizza(c, rng):
         c.poly([(0.5, 0.5), *ring(0.5, 0.5, 0.75, angle=turn, arc=(0, 45), count=5)], ERASER)
 
 
-def toppings(c, rng, places, size):
+def toppings(c: Canvas, rng: np.random.Generator, places: Sequence[Any], size: float) -> None:
     """Salami, olives, basil or mushrooms in places (x, y)."""
     choice = rng.choice(["salami", "salami", "vegetables"])
     for k, (x, y) in enumerate(places):
@@ -195,7 +199,7 @@ def toppings(c, rng, places, size):
             c.blob(leaf @ spin + (x, y), "#3f8f3a", inside=True)
 
 
-def donut(c, rng):
+def donut(c: Canvas, rng: np.random.Generator) -> None:
     """A ring with icing and sprinkles, seen from above."""
     dough, hole = pick(rng, ("#d9a05b", "#c98b48", "#e2b473"), 8), rng.uniform(0.145, 0.18)
     icing = pick(rng, ("#f48fb1", "#5c3317", "#f7ede0", "#8fd3d1", "#c79be0", "#d98a3d"), 8)

@@ -1,13 +1,26 @@
-"""What stands in a room or hangs on its wall, drawn in the way that shapes.py tells."""
+"""What stands in a room or hangs on its wall, drawn in the way that shapes.py describes."""
 
 import math
 
 import numpy as np
 
-from segmentation.training.scenes.canvas import BLACK, SHADES, WHITE, WOODS, at, darker, lighter, mix, pick, ring
+from segmentation.training.scenes.canvas import (
+    BLACK,
+    SHADES,
+    WHITE,
+    WOODS,
+    Canvas,
+    Colour,
+    at,
+    darker,
+    lighter,
+    mix,
+    pick,
+    ring,
+)
 
 
-def chair(c, rng):
+def chair(c: Canvas, rng: np.random.Generator) -> None:
     """A chair with four legs, seen a little from the side: wooden with slats, or upholstered."""
     wood, cloth = pick(rng, (*WOODS, "#33353a", "#ece7dc")), pick(rng, SHADES)
     far, padded = darker(wood, 0.32), rng.random() < 0.5
@@ -40,12 +53,10 @@ def chair(c, rng):
     c.poly((corners - middle) * 0.8 + middle, lighter(cloth if padded else wood, 0.22))
 
 
-def potted_plant(c, rng):
+def potted_plant(c: Canvas, rng: np.random.Generator) -> None:
     """A pot with a bush of leaves, flowers or a cactus."""
-    pot, green = pick(rng, ("#b5603a", "#c9774e", "#e8e4da", "#4a6fa5", "#5a5f66")), pick(rng,
-                                                                                          ("#3f8f3a",
-                                                                                           "#2f7a4a",
-                                                                                           "#6a9c3a"))
+    pot = pick(rng, ("#b5603a", "#c9774e", "#e8e4da", "#4a6fa5", "#5a5f66"))
+    green = pick(rng, ("#3f8f3a", "#2f7a4a", "#6a9c3a"))
     kind = rng.choice(["bush", "bush", "flowers", "cactus"])
     if kind == "cactus":
         c.line([(0.36, 0.44), (0.25, 0.42), (0.25, 0.28)], 0.12, darker(green, 0.15), smooth=True)
@@ -57,8 +68,8 @@ def potted_plant(c, rng):
     else:
         for angle in rng.permutation(np.linspace(-100, 100, 15)):
             tilt = math.radians(angle + rng.uniform(-6, 6) - 90)
-            along, across = np.array([math.cos(tilt), math.sin(tilt)]), np.array([-math.sin(tilt),
-                                                                                  math.cos(tilt)])
+            along = np.array([math.cos(tilt), math.sin(tilt)])
+            across = np.array([-math.sin(tilt), math.cos(tilt)])
             long = rng.uniform(0.36, 0.56) * (1 - 0.2 * abs(angle) / 100)
             foot = np.array([0.5 + angle / 1600, 0.6])
             shape = [foot, foot + along * long * 0.45 + across * 0.07, foot + along * long,
@@ -77,7 +88,7 @@ def potted_plant(c, rng):
     c.line([(0.36, 0.75), (0.39, 0.94)], 0.04, WHITE, inside=True, opacity=0.25)
 
 
-def tv(c, rng):
+def tv(c: Canvas, rng: np.random.Generator) -> None:
     """A flat television with a picture on it, or switched off, or an old one with a tube."""
     frame = pick(rng, ("#17181b", "#2a2c31", "#4d5157", "#c9ccd1"), 6)
     old = rng.random() < 0.25
@@ -107,7 +118,7 @@ def tv(c, rng):
     c.poly([(x0, y0), (x0 + 0.5 * (x1 - x0), y0), (x0 + 0.2 * (x1 - x0), y1), (x0, y1)], WHITE, opacity=0.12)
 
 
-def programme(c, rng, screen, corner):
+def programme(c: Canvas, rng: np.random.Generator, screen: tuple[float, float, float, float], corner: float) -> None:
     """What a television shows: a landscape, the night, a test card or nothing."""
     x0, y0, x1, y1 = screen
     show = rng.choice(["landscape", "sea", "test card", "off"])
@@ -136,25 +147,34 @@ def programme(c, rng, screen, corner):
             c.box(left, y0 + 0.08 * high, left + 0.88 * wide / 7, y0 + 0.92 * high, colour, inside=True)
 
 
-def book(c, rng):
+def book(c: Canvas, rng: np.random.Generator) -> None:
     """A closed book lying or standing, or an open one."""
     cover, page = pick(rng, (*SHADES, "#7c1d3d", "#3a3f47", "#1f5f5b")), "#f4eddb"
     gold = pick(rng, ("#f2d98a", WHITE, "#f9c22e"))
     if rng.random() < 0.35:
-        c.blob([(0.01, 0.3), (0.25, 0.24), (0.5, 0.3), (0.75, 0.24), (0.99, 0.3), (0.985, 0.8), (0.75, 0.75),
-                (0.5, 0.82), (0.25, 0.75), (0.015, 0.8)], cover)
-        for side in (-1, 1):
-            leaf = np.array([(0, 0.3), (0.24, 0.225), (0.46, 0.275), (0.455, 0.755), (0.24, 0.71),
-                             (0, 0.785)])
-            c.poly(leaf * (side, 1) + (0.5, 0), page if side < 0 else darker(page, 0.05))
-            c.poly(np.array([(0, 0.3), (0.05, 0.283), (0.05, 0.768), (0, 0.785)]) * (side, 1) + (0.5, 0),
-                   "#000000", opacity=0.16)
-            for k in range(7):
-                y, end = 0.335 + 0.055 * k, (0.4 if k % 3 else 0.3)
-                c.line(np.array([(0.075, y - 0.02), (0.24, y - 0.055), (end, y - 0.03)]) * (side, 1) + (0.5,
-                                                                                                        0),
-                       0.014, "#77716a", inside=True, smooth=True)
-        return
+        open_book(c, cover, page)
+    else:
+        closed_book(c, rng, cover, page, gold)
+
+
+def open_book(c: Canvas, cover: Colour, page: Colour) -> None:
+    """A book with two pages of text."""
+    c.blob([(0.01, 0.3), (0.25, 0.24), (0.5, 0.3), (0.75, 0.24), (0.99, 0.3), (0.985, 0.8), (0.75, 0.75),
+            (0.5, 0.82), (0.25, 0.75), (0.015, 0.8)], cover)
+    for side in (-1, 1):
+        leaf = np.array([(0, 0.3), (0.24, 0.225), (0.46, 0.275), (0.455, 0.755), (0.24, 0.71),
+                         (0, 0.785)])
+        c.poly(leaf * (side, 1) + (0.5, 0), page if side < 0 else darker(page, 0.05))
+        c.poly(np.array([(0, 0.3), (0.05, 0.283), (0.05, 0.768), (0, 0.785)]) * (side, 1) + (0.5, 0),
+               "#000000", opacity=0.16)
+        for k in range(7):
+            y, end = 0.335 + 0.055 * k, (0.4 if k % 3 else 0.3)
+            text = np.array([(0.075, y - 0.02), (0.24, y - 0.055), (end, y - 0.03)]) * (side, 1) + (0.5, 0)
+            c.line(text, 0.014, "#77716a", inside=True, smooth=True)
+
+
+def closed_book(c: Canvas, rng: np.random.Generator, cover: Colour, page: Colour, gold: Colour) -> None:
+    """A book seen from its front, a little from the side."""
     thick = rng.uniform(0.1, 0.16)
     c.poly([(0.16, 0.02), (0.8, 0.02), (0.8 + thick, 0.02 + thick * 0.6), (0.8 + thick, 0.985),
             (0.16 + thick, 0.985), (0.16, 0.97 - thick * 0.6)], darker(cover, 0.35))
@@ -163,9 +183,9 @@ def book(c, rng):
     c.poly([(0.17, 0.97 - thick * 0.6), (0.8, 0.97 - thick * 0.6), (0.79 + thick, 0.965),
             (0.17 + thick, 0.965)], page)
     for k in (0.25, 0.5, 0.75):
-        c.line([(0.17 + thick * k, 0.97 - thick * 0.6 * (1 - k)), (0.79 + thick * k,
-                                                                   0.97 - thick * 0.6 * (1 - k)),
-                (0.79 + thick * k, 0.04 + thick * 0.6 * k)], 0.008, "#b8ab8c", inside=True)
+        low = 0.97 - thick * 0.6 * (1 - k)
+        c.line([(0.17 + thick * k, low), (0.79 + thick * k, low), (0.79 + thick * k, 0.04 + thick * 0.6 * k)], 0.008,
+               "#b8ab8c", inside=True)
     c.poly([(0.16, 0.02), (0.8, 0.02), (0.8, 0.955 - thick * 0.6), (0.16, 0.97 - thick * 0.6)], cover)
     c.box(0.16, 0.02, 0.235, 0.965 - thick * 0.6, darker(cover, 0.25))
     c.box(0.3, 0.14, 0.74, 0.3, gold, 0.015)
@@ -179,11 +199,11 @@ def book(c, rng):
             c.line([(0.31, 0.45 + 0.09 * k), (0.73, 0.45 + 0.09 * k)], 0.03, lighter(cover, 0.4))
 
 
-def clock(c, rng):
+def clock(c: Canvas, rng: np.random.Generator) -> None:
     """A round wall clock, a square one, or an alarm clock with bells."""
     rim = pick(rng, (*SHADES, *WOODS, BLACK, "#b9bec5"))
-    dial, kind = pick(rng, ("#fbf9f0", "#f4ecd8", "#e8eef2"), 5), rng.choice(["wall", "wall", "square",
-                                                                              "alarm"])
+    dial = pick(rng, ("#fbf9f0", "#f4ecd8", "#e8eef2"), 5)
+    kind = rng.choice(["wall", "wall", "square", "alarm"])
     x, y, r = (0.5, 0.56, 0.38) if kind == "alarm" else (0.5, 0.5, 0.49)
     if kind == "alarm":
         for side in (-1, 1):

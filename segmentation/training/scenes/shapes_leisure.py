@@ -1,13 +1,26 @@
-"""Umbrellas, balls and kites, drawn in the way that shapes.py tells."""
+"""Umbrellas, balls and kites, drawn in the way that shapes.py describes."""
 
 import math
 
 import numpy as np
 
-from segmentation.training.scenes.canvas import BLACK, SHADES, WHITE, WOODS, at, curve, darker, pick, ring, turned
+from segmentation.training.scenes.canvas import (
+    BLACK,
+    SHADES,
+    WHITE,
+    WOODS,
+    Canvas,
+    Colour,
+    at,
+    curve,
+    darker,
+    pick,
+    ring,
+    turned,
+)
 
 
-def umbrella(c, rng):
+def umbrella(c: Canvas, rng: np.random.Generator) -> None:
     """An open umbrella with coloured panels and a bent handle."""
     first = pick(rng, SHADES)
     second = first if rng.random() < 0.35 else pick(rng, (WHITE, *SHADES))
@@ -21,36 +34,41 @@ def umbrella(c, rng):
     t = np.linspace(0, math.pi / 2, 12)
     ribs = [np.stack([0.5 + (a - 0.5) * np.sin(t), low - (low - 0.04) * np.cos(t)], axis=1) for a in edge]
     for k in range(panels):
-        c.poly(np.concatenate([ribs[k], ribs[k + 1][::-1]]), darker(second if k % 2 else first,
-                                                                    0.05 * abs(k - 2)), inside=True)
+        panel = darker(second if k % 2 else first, 0.05 * abs(k - 2))
+        c.poly(np.concatenate([ribs[k], ribs[k + 1][::-1]]), panel, inside=True)
     for rib in ribs[1:-1]:
         c.line(rib[1:], 0.01, darker(first, 0.45), inside=True, opacity=0.6)
 
 
-def football(c, turn, *_):
+def football(c: Canvas, turn: float, *_: Colour) -> None:
+    """The seams and black pieces of a football, turned by an angle in degrees."""
     c.poly(ring(0.5, 0.5, 0.17, angle=turn, count=6), BLACK)
     for angle in turn + 72 * np.arange(5):
         corner, outer = at(0.5, 0.5, 0.17, angle), at(0.5, 0.5, 0.37, angle)
         c.line([corner, outer], 0.022, "#55575c", inside=True)
-        c.poly(ring(*at(0.5, 0.5, 0.475, angle), 0.15, angle=angle + 36, count=6), BLACK, inside=True)
+        x, y = at(0.5, 0.5, 0.475, angle)
+        c.poly(ring(x, y, 0.15, angle=angle + 36, count=6), BLACK, inside=True)
         c.line([outer, at(0.5, 0.5, 0.41, angle + 36), at(0.5, 0.5, 0.37, angle + 72)], 0.022, "#55575c",
                inside=True)
 
 
-def basketball(c, turn, *_):
+def basketball(c: Canvas, turn: float, *_: Colour) -> None:
+    """The seams of a basketball."""
     for bend in (-0.28, 0.0, 0.28):
         across = np.array([(0.5 + bend * 1.35, 0.0), (0.5 + bend * 0.55, 0.5), (0.5 + bend * 1.35, 1.0)])
         c.line(turned(across, turn), 0.03, "#2b1a12", inside=True, smooth=True)
     c.line(turned([(0, 0.5), (1, 0.5)], turn), 0.03, "#2b1a12", inside=True)
 
 
-def tennis_ball(c, turn, *_):
+def tennis_ball(c: Canvas, turn: float, *_: Colour) -> None:
+    """The seams of a tennis ball."""
     for side in (0, 180):
         c.line(turned([(0.1, -0.05), (0.3, 0.3), (0.7, 0.3), (0.9, -0.05)], turn + side), 0.045, "#fbfbe8",
                inside=True, smooth=True)
 
 
-def beach_ball(c, turn, colour, other):
+def beach_ball(c: Canvas, turn: float, colour: Colour, other: Colour) -> None:
+    """The coloured panels of a beach ball."""
     x, y = at(0.5, 0.5, 0.16, turn)
     for k, paint in enumerate((colour, WHITE, other, WHITE, "#2f7fd0", WHITE)):
         c.poly(np.concatenate([[(x, y)], ring(0.5, 0.5, 0.6, angle=turn, arc=(60 * k, 60 * k + 60))]), paint,
@@ -62,7 +80,7 @@ BALLS = ((football, "#f4f4f0"), (football, "#f4f4f0"), (basketball, "#d9682b"), 
          (beach_ball, "#f7f7f2"))
 
 
-def sports_ball(c, rng):
+def sports_ball(c: Canvas, rng: np.random.Generator) -> None:
     """A football, basketball, tennis ball, volleyball or beach ball."""
     seams, base = BALLS[rng.integers(len(BALLS))]
     c.oval(0.5, 0.5, 0.495, 0.495, pick(rng, (base,), 6))
@@ -71,7 +89,7 @@ def sports_ball(c, rng):
     c.oval(0.34, 0.25, 0.1, 0.06, WHITE, angle=-35, opacity=0.3)
 
 
-def kite(c, rng):
+def kite(c: Canvas, rng: np.random.Generator) -> None:
     """A diamond of four colours with a tail of bows."""
     colours = [pick(rng, SHADES) for _ in range(4)]
     if rng.random() < 0.4:

@@ -1,15 +1,14 @@
-"""People and animals, drawn in the way that shapes.py tells."""
-
+"""People and animals, drawn in the way that shapes.py describes."""
 
 import numpy as np
 
-from segmentation.training.scenes.canvas import BLACK, SHADES, WHITE, darker, lighter, mix, pick, ring
+from segmentation.training.scenes.canvas import BLACK, SHADES, WHITE, Canvas, Colour, darker, lighter, mix, pick, ring
 
 SKINS = ("#f6d3b8", "#ecbc94", "#d39a6a", "#a96c43", "#7d4a2c", "#5a3421")
 FURS = ("#c98f52", "#8a5a34", "#5d4332", "#d9b98a", "#e9e2d6", "#34302f", "#9a9590", "#b5652f")
 
 
-def face(c, x, y, r, skin, rng):
+def face(c: Canvas, x: float, y: float, r: float, skin: Colour, rng: np.random.Generator) -> None:
     """Eyes, cheeks, nose and a smile in a head of radius r."""
     for side in (-1, 1):
         c.oval(x + side * 0.52 * r, y + 0.35 * r, 0.2 * r, 0.14 * r, mix(skin, "#e05050", 0.35), opacity=0.6)
@@ -21,7 +20,7 @@ def face(c, x, y, r, skin, rng):
            "#8c2f2f", smooth=True)
 
 
-def hair(c, x, y, r, colour, style):
+def hair(c: Canvas, x: float, y: float, r: float, colour: Colour, style: str) -> None:
     """The hair over the forehead, or a cap."""
     if style == "cap":
         c.poly(ring(x, y - 0.15 * r, 1.04 * r, 0.95 * r, arc=(180, 360)), colour)
@@ -32,35 +31,56 @@ def hair(c, x, y, r, colour, style):
                 (x - 0.1 * r, y - 0.5 * r), (x - 0.75 * r, y - 0.3 * r)], colour)
 
 
-def person(c, rng):
+def person(c: Canvas, rng: np.random.Generator) -> None:
     """Somebody standing: arms down, waving or akimbo; trousers, shorts or a dress."""
     skin, top = pick(rng, SKINS, 6), pick(rng, (*SHADES, WHITE, "#4a4e57"))
     bottom = pick(rng, ("#23364f", "#3b3f46", "#7d6b52", "#4c6fa0", "#5b2f2f"))
     tress = pick(rng, ("#2a1a12", "#5b3a1e", "#b98a3e", "#1b1b1d", "#8c8780", "#9c4a22"), 8)
-    style = rng.choice(["short", "long", "short", "cap", "bald"])
-    wear = rng.choice(["trousers", "trousers", "shorts", "dress"])
+    style = str(rng.choice(["short", "long", "short", "cap", "bald"]))
+    wear = str(rng.choice(["trousers", "trousers", "shorts", "dress"]))
     r, x, y = rng.uniform(0.105, 0.125), 0.5, 0.135
     wide, stance = rng.uniform(0.125, 0.15), rng.uniform(0.075, 0.115)
     if style == "long":
         c.blob([(x - 1.15 * r, y - 0.2 * r), (x, y - 1.1 * r), (x + 1.15 * r, y - 0.2 * r),
                 (x + 1.25 * r, y + 1.7 * r), (x, y + 1.5 * r), (x - 1.25 * r, y + 1.7 * r)],
                darker(tress, 0.15))
-    for side in (-1, 1):                                                        # legs and shoes
+    legs(c, x, stance, wear, skin, bottom)
+    arms(c, rng, x, wide, skin, top)
+    c.box(x - 0.045, 0.2, x + 0.045, 0.3, darker(skin, 0.18), 0.03)
+    clothes(c, rng, x, wide, wear, top, bottom)
+    c.oval(x, y, r, 1.08 * r, skin)
+    for side in (-1, 1):
+        c.oval(x + side * r, y + 0.08 * r, 0.17 * r, 0.22 * r, darker(skin, 0.08))
+    face(c, x, y, r, skin, rng)
+    hair(c, x, y, r, top if style == "cap" else tress, style)
+
+
+def legs(c: Canvas, x: float, stance: float, wear: str, skin: Colour, bottom: Colour) -> None:
+    """Legs and shoes about x, `stance` apart from it."""
+    for side in (-1, 1):
         foot = x + side * (stance + 0.015)
         leg = skin if wear in ("shorts", "dress") else bottom
         c.line([(x + side * 0.07, 0.56), (foot, 0.93)], 0.115, leg)
         if wear == "shorts":
             c.line([(x + side * 0.07, 0.56), (x + side * (stance * 0.9), 0.68)], 0.14, bottom)
         c.box(foot - 0.065 + side * 0.02, 0.91, foot + 0.065 + side * 0.02, 0.985, darker(bottom, 0.55), 0.03)
-    for side in (-1, 1):                                                        # arms
-        pose = rng.choice(["down", "down", "waving", "akimbo"])
-        bend, hand = {"down": ((0.2, 0.41), (0.215, 0.56)), "waving": ((0.26, 0.3), (0.29, 0.12)),
-                      "akimbo": ((0.28, 0.42), (0.16, 0.52))}[pose]
-        shoulder, elbow, hand = ((x + side * p, q) for p, q in ((wide - 0.03, 0.3), bend, hand))
+
+
+def arms(c: Canvas, rng: np.random.Generator, x: float, wide: float, skin: Colour, top: Colour) -> None:
+    """Arms with hands; `wide` is how far the shoulders are from x."""
+    for side in (-1, 1):
+        pose = str(rng.choice(["down", "down", "waving", "akimbo"]))
+        bend, end = {"down": ((0.2, 0.41), (0.215, 0.56)), "waving": ((0.26, 0.3), (0.29, 0.12)),
+                     "akimbo": ((0.28, 0.42), (0.16, 0.52))}[pose]
+        shoulder, elbow, hand = ((x + side * p, q) for p, q in ((wide - 0.03, 0.3), bend, end))
         c.line([elbow, hand], 0.075, skin)
         c.oval(*hand, 0.047, 0.05, skin)
         c.line([shoulder, elbow], 0.1, darker(top, 0.14))
-    c.box(x - 0.045, 0.2, x + 0.045, 0.3, darker(skin, 0.18), 0.03)
+
+
+def clothes(c: Canvas, rng: np.random.Generator, x: float, wide: float, wear: str, top: Colour,
+            bottom: Colour) -> None:
+    """A shirt, plain or striped, and the upper part of the trousers, or a dress."""
     hem = 0.74 if wear == "dress" else 0.59
     flare = wide + (0.07 if wear == "dress" else -0.015)
     c.blob([(x - 0.05, 0.255), (x + 0.05, 0.255), (x + wide, 0.3), (x + wide - 0.02, 0.45), (x + flare, hem),
@@ -71,14 +91,9 @@ def person(c, rng):
         for k in range(4):
             c.line([(x - 0.2, 0.34 + 0.055 * k), (x + 0.2, 0.34 + 0.055 * k)], 0.02, lighter(top, 0.6),
                    opacity=0.8)
-    c.oval(x, y, r, 1.08 * r, skin)
-    for side in (-1, 1):
-        c.oval(x + side * r, y + 0.08 * r, 0.17 * r, 0.22 * r, darker(skin, 0.08))
-    face(c, x, y, r, skin, rng)
-    hair(c, x, y, r, top if style == "cap" else tress, style)
 
 
-def cat(c, rng):
+def cat(c: Canvas, rng: np.random.Generator) -> None:
     """A cat sitting, seen from the front: pointed ears, whiskers, its tail beside it."""
     fur = pick(rng, FURS)
     chest, dark = lighter(fur, 0.55), darker(fur, 0.35)
@@ -118,7 +133,7 @@ def cat(c, rng):
     c.poly([(0.468, 0.34), (0.532, 0.34), (0.5, 0.375)], "#d4707a")
 
 
-def dog(c, rng):
+def dog(c: Canvas, rng: np.random.Generator) -> None:
     """A dog from the side, standing: hanging or pointed ears, a raised tail, perhaps patches and a collar."""
     fur = pick(rng, FURS)
     far, patch = darker(fur, 0.28), pick(rng, ("#f1ece2", "#5d4332", "#2f2b2a"))
@@ -154,7 +169,7 @@ def dog(c, rng):
         c.blob([(0.28, 0.11), (0.39, 0.13), (0.44, 0.28), (0.4, 0.42), (0.32, 0.36), (0.29, 0.22)], ear)
 
 
-def elephant(c, rng):
+def elephant(c: Canvas, rng: np.random.Generator) -> None:
     """An elephant from the side: legs like columns, a big ear, the trunk hanging or raised."""
     skin = pick(rng, ("#8d9299", "#7b7f86", "#a19a94", "#8b7f78"), 8)
     far, dark = darker(skin, 0.25), darker(skin, 0.42)

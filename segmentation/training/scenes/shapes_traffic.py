@@ -1,10 +1,23 @@
-"""Vehicles, and what stands in the street, drawn in the way that shapes.py tells."""
+"""Vehicles, and what stands in the street, drawn in the way that shapes.py describes."""
 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from segmentation.training.scenes.canvas import BLACK, SHADES, WHITE, WOODS, darker, lighter, mix, pick, ring
+from segmentation.training.scenes.canvas import (
+    BLACK,
+    SHADES,
+    WHITE,
+    WOODS,
+    Canvas,
+    Colour,
+    darker,
+    lighter,
+    mix,
+    pick,
+    ring,
+)
 
 PAINTS = ("#c1121f", "#1e5fae", "#f0f0ec", "#b9bec5", "#3a3f47", "#2a7f4f", "#f2b705", "#e8590c", "#6d8fb3",
           "#7c1d3d")
@@ -12,7 +25,7 @@ PAINTS = ("#c1121f", "#1e5fae", "#f0f0ec", "#b9bec5", "#3a3f47", "#2a7f4f", "#f2
 
 # ---- Vehicles --------------------------------------------------------------------------------------------
 
-def wheel(c, x, y, r):
+def wheel(c: Canvas, x: float, y: float, r: float) -> None:
     """A tyre with a bright rim."""
     c.oval(x, y, r, r, "#26262a")
     c.oval(x, y, 0.62 * r, 0.62 * r, "#c3c7cc")
@@ -22,17 +35,17 @@ def wheel(c, x, y, r):
     c.oval(x, y, 0.16 * r, 0.16 * r, "#4a4d52")
 
 
-def glass(c, points, colour="#2e4456"):
+def glass(c: Canvas, points: ArrayLike, colour: Colour = "#2e4456") -> None:
     """A window with a reflection."""
-    points = np.asarray(points, np.float32)
-    c.poly(points, colour)
-    low, high = points.min(0), points.max(0)
+    corners = np.asarray(points, np.float32)
+    c.poly(corners, colour)
+    low, high = corners.min(0), corners.max(0)
     c.poly([(low[0], high[1]), (low[0] + 0.45 * (high[0] - low[0]), low[1]),
             (low[0] + 0.75 * (high[0] - low[0]), low[1]), (low[0] + 0.3 * (high[0] - low[0]), high[1])],
            "#9fc3dc", opacity=0.45)
 
 
-def car(c, rng):
+def car(c: Canvas, rng: np.random.Generator) -> None:
     """A car from the side: saloon, hatchback or off-roader."""
     paint = pick(rng, PAINTS)
     roof = {"saloon": (0.34, 0.44, 0.68, 0.84), "hatchback": (0.3, 0.42, 0.82, 0.93),
@@ -62,7 +75,7 @@ def car(c, rng):
         wheel(c, x, 0.645, r)
 
 
-def bus(c, rng):
+def bus(c: Canvas, rng: np.random.Generator) -> None:
     """A city bus from the side, with one deck or two."""
     paint = pick(rng, ("#f2b705", "#c1121f", "#1e5fae", "#2a7f4f", "#e8590c", "#e9e9e4", "#4aa3b5"))
     stripe = pick(rng, (WHITE, "#23418f", "#f9c22e", "#3a3f47"))
@@ -82,8 +95,8 @@ def bus(c, rng):
         glass(c, [(0.03, rows[0]), (0.22, rows[0]), (0.22, rows[0] + 0.15), (0.03, rows[0] + 0.15)])
     for x in (0.115, 0.485):                                                    # doors
         c.box(x, rows[-1], x + 0.105, 0.765, "#2b2f36", 0.012)
-        for k in (0.008, 0.056):
-            c.box(x + k, rows[-1] + 0.012, x + k + 0.041, 0.745, "#86a9bf", 0.01)
+        for pane in (0.008, 0.056):
+            c.box(x + pane, rows[-1] + 0.012, x + pane + 0.041, 0.745, "#86a9bf", 0.01)
     for x0, x1 in ((0.225, 0.48), (0.595, 0.98)):
         c.box(x0, 0.635, x1, 0.68, stripe)
     c.box(0.02, 0.765, 0.98, 0.795, darker(paint, 0.6), 0.012)
@@ -97,7 +110,7 @@ def bus(c, rng):
         wheel(c, x, 0.795, 0.084)
 
 
-def airplane(c, rng):
+def airplane(c: Canvas, rng: np.random.Generator) -> None:
     """An airliner from the side, flying to the left."""
     paint = pick(rng, (WHITE, "#e8ecef", "#cfd6dd", "#f3ead8"), 5)
     livery = pick(rng, SHADES)
@@ -117,7 +130,7 @@ def airplane(c, rng):
     c.poly([(0.82, 0.48), (0.91, 0.475), (0.995, 0.6), (0.93, 0.61)], darker(paint, 0.22))
 
 
-def boat(c, rng):
+def boat(c: Canvas, rng: np.random.Generator) -> None:
     """A sailing boat, or a motor boat with a cabin."""
     hull, deck = pick(rng, (*SHADES, WHITE, "#3a3f47")), pick(rng, WOODS)
     if rng.random() < 0.6:
@@ -153,7 +166,7 @@ def boat(c, rng):
 
 # ---- In the street ---------------------------------------------------------------------------------------
 
-def traffic_light(c, rng):
+def traffic_light(c: Canvas, rng: np.random.Generator) -> None:
     """Three lamps in a housing, one of them lit, on a post or hanging."""
     housing = pick(rng, ("#26282c", "#33372f", "#e0a912", "#3f5a46"), 8)
     post, lit = rng.random() < 0.6, rng.integers(3)
@@ -175,22 +188,21 @@ def traffic_light(c, rng):
             c.oval(0.5 - 0.2 * r, y - 0.25 * r, r * 0.3, r * 0.25, WHITE, opacity=0.8)
         else:
             c.oval(0.5, y, r, r, mix(darker(colour, 0.62), "#303030", 0.25))
-        c.poly(np.concatenate([ring(0.5, y, r * 1.25, arc=(185, 355)), ring(0.5, y + 0.25 * r, r * 1.2,
-                                                                            r * 1.05, arc=(345, 195))]),
-               darker(housing, 0.7))
+        hood = ring(0.5, y, r * 1.25, arc=(185, 355)), ring(0.5, y + 0.25 * r, r * 1.2, r * 1.05, arc=(345, 195))
+        c.poly(np.concatenate(hood), darker(housing, 0.7))
 
 
-LETTERS = {"S": [(0.95, 0.16), (0.7, 0.0), (0.28, 0.0), (0.04, 0.2), (0.2, 0.45), (0.8, 0.55), (0.97, 0.8),
-                 (0.72, 1.0), (0.28, 1.0), (0.03, 0.84)], "T": [(0.0, 0.0), (1.0, 0.0), (0.5, 0.0),
-                                                                (0.5, 1.0)], "O": [(0.5, 0.0), (0.9, 0.15),
-                                                                                   (1.0, 0.5), (0.9, 0.85),
-                                                                                   (0.5, 1.0), (0.1, 0.85),
-                                                                                   (0.0, 0.5), (0.1, 0.15),
-                                                                                   (0.5, 0.0)],
-           "P": [(0.06, 1.0), (0.06, 0.0), (0.7, 0.0), (0.97, 0.14), (0.97, 0.42), (0.7, 0.56), (0.06, 0.56)]}
+LETTERS = {
+    "S": [(0.95, 0.16), (0.7, 0.0), (0.28, 0.0), (0.04, 0.2), (0.2, 0.45), (0.8, 0.55), (0.97, 0.8), (0.72, 1.0),
+          (0.28, 1.0), (0.03, 0.84)],
+    "T": [(0.0, 0.0), (1.0, 0.0), (0.5, 0.0), (0.5, 1.0)],
+    "O": [(0.5, 0.0), (0.9, 0.15), (1.0, 0.5), (0.9, 0.85), (0.5, 1.0), (0.1, 0.85), (0.0, 0.5), (0.1, 0.15),
+          (0.5, 0.0)],
+    "P": [(0.06, 1.0), (0.06, 0.0), (0.7, 0.0), (0.97, 0.14), (0.97, 0.42), (0.7, 0.56), (0.06, 0.56)],
+}
 
 
-def stop_sign(c, rng):
+def stop_sign(c: Canvas, rng: np.random.Generator) -> None:
     """The red octagon, with or without its post."""
     post = rng.random() < 0.5
     r, x = (0.34, 0.5) if post else (0.495, 0.5)

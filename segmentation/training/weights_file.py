@@ -1,14 +1,16 @@
-"""Frozen graphs read and written without TensorFlow: weights under TensorFlow's names, one Const node each.
+"""Reads and writes the weights file, a frozen graph, without TensorFlow.
 
-    consts = read_consts("frozen_inference_graph.pb")
+    consts = read_consts("frozen_inference_graph.pb")   # TensorFlow's name -> array
     write_consts("my_graph.pb", consts, half=True)
 
-cv2.dnn takes the weights of such a file and the layers of a text graph, so these nodes are all it needs.
-The messages and their field numbers are those at the top of segmentation/network/frozen_graph.py, which reads them.
+The file has a Const node for each array. cv2.dnn takes the weights of it and the layers of a text graph, so it needs no
+other nodes. segmentation/network/frozen_graph.py decodes the file, and lists its messages and their field numbers.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Union
 
 import numpy as np
 
@@ -20,19 +22,19 @@ from segmentation.training.architectures import ARCHITECTURES, HEAD, TRUNK, arch
 DTYPES = {"float32": 1, "int32": 3, "float16": 19}  # tensorflow.DataType
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"
 MASK_BIASES = "SecondStageBoxPredictor/Conv_1/biases"
-# A constant of ours, which cv2.dnn does not look at: how far the mask biases stand from those trained.
+# A constant of our own, which cv2.dnn ignores: how far the mask biases in the file are from those trained.
 SHIFT = "mask_logit_shift"
-# The scripts cut masks at 0.3, the tutorial's choice for the official weights. Training on the part of each
-# cell that is object makes 0.5 right instead: a cell half covered gets a logit of 0. Moved by this much, it
-# gets a probability of 0.3, and the scripts' cut is the right one for our graphs too.
+# The scripts cut masks at 0.3, the tutorial's choice for the official weights. Our masks are trained on the part of
+# each cell that is object, so 0.5 would be right: a half covered cell gets a logit of 0. Shifted by this much, it gets
+# a probability of 0.3, and 0.3 is right for our graphs too.
 MASK_SHIFT = math.log(0.3 / 0.7)
 SCOPES = (("FirstStageFeatureExtractor/InceptionV2/InceptionV2", TRUNK),
           ("SecondStageFeatureExtractor/InceptionV2", HEAD),
           ("SecondStageFeatureExtractor_1/InceptionV2", HEAD))
 
 
-def read_consts(path):
-    """The constants of a frozen graph: name -> array, float16 widened to float32.
+def read_consts(path: Union[str, Path]) -> dict[str, np.ndarray]:
+    """The constants of a frozen graph: TensorFlow's name -> array, float16 as float32.
 
     Raises SegmentationError where the file cannot be read or is no frozen graph.
     """
@@ -48,18 +50,18 @@ def read_consts(path):
             for name, array in consts.items()}
 
 
-def shift_masks(consts, shift=MASK_SHIFT):
-    """The constants with all mask logits moved by `shift` from those trained, which is recorded among them.
+def shift_masks(consts: Mapping[str, np.ndarray], shift: float = MASK_SHIFT) -> dict[str, np.ndarray]:
+    """The constants with all mask logits moved by `shift` from those trained, and the constant SHIFT that says so.
 
-    Where a shift is recorded already it is undone first, so with 0 these are the constants as trained; TensorFlow's
-    graphs record none.
+    A shift that SHIFT already records is undone first, so shift 0 gives the constants as trained. TensorFlow's graphs
+    record none.
     """
     change = np.float32(shift) - consts.get(SHIFT, np.float32(0))
-    return {**consts, MASK_BIASES: consts[MASK_BIASES] + change, SHIFT: np.float32(shift)}
+    return {**consts, MASK_BIASES: consts[MASK_BIASES] + change, SHIFT: np.asarray(shift, np.float32)}
 
 
-def shift_graph(source, target, shift=MASK_SHIFT):
-    """Write the frozen graph `source` to `target` with its masks shifted, and with the files beside it."""
+def shift_graph(source: Union[str, Path], target: Union[str, Path], shift: float = MASK_SHIFT) -> None:
+    """Write the frozen graph `source` to `target` with its masks shifted, and copy the files beside it."""
     consts = read_consts(source)
     half = any(array.dtype == np.float16 for array in reader.read_consts(Path(source).read_bytes()).values())
     write_consts(target, shift_masks(consts, shift), half)
@@ -70,8 +72,8 @@ def shift_graph(source, target, shift=MASK_SHIFT):
                 temporary.write_bytes(beside.read_bytes())
 
 
-def fixed_consts(num_classes, architecture="inception_v2"):
-    """The constants that no training changes, which cv2.dnn looks for all the same."""
+def fixed_consts(num_classes: int, architecture: str = "inception_v2") -> dict[str, Any]:
+    """The constants that training does not change but cv2.dnn needs."""
     axes = {f"{scope}/{block}/concat/axis": np.int32(3) for scope, table in SCOPES for block in table}
     if architecture == "mobilenet_v2":
         axes = {"FirstStageFeatureExtractor/MobilenetV2/MobilenetV2/concat/axis": np.int32(3)}
@@ -79,32 +81,33 @@ def fixed_consts(num_classes, architecture="inception_v2"):
     return {
         **axes,
         "Preprocessor/mul/x": np.float32(2 / 255), "Preprocessor/sub/y": np.float32(1),
-        "CropAndResize/crop_size": np.int32([14, 14]), "CropAndResize_1/crop_size": np.int32([mask_cells] * 2),
-        "SecondStageBoxPredictor/AvgPool/reduction_indices": np.int32([1, 2]),
-        "SecondStageBoxPredictor/Reshape_1/shape": np.int32([-1, 1, num_classes + 1]),
-        "SecondStageBoxPredictor_1/ResizeBilinear/size": np.int32([15, 15]),
-        "SecondStageBoxPredictor_1/transpose/perm": np.int32([0, 3, 1, 2]),
+        "CropAndResize/crop_size": np.array([14, 14], np.int32),
+        "CropAndResize_1/crop_size": np.array([mask_cells] * 2, np.int32),
+        "SecondStageBoxPredictor/AvgPool/reduction_indices": np.array([1, 2], np.int32),
+        "SecondStageBoxPredictor/Reshape_1/shape": np.array([-1, 1, num_classes + 1], np.int32),
+        "SecondStageBoxPredictor_1/ResizeBilinear/size": np.array([15, 15], np.int32),
+        "SecondStageBoxPredictor_1/transpose/perm": np.array([0, 3, 1, 2], np.int32),
     }
 
 
-def write_consts(path, consts, half=False):
-    """Write weights, name -> array, and the fixed constants as a frozen graph, whole or not at all.
+def write_consts(path: Union[str, Path], consts: Mapping[str, np.ndarray], half: bool = False) -> None:
+    """Write weights, TensorFlow's name -> array, and the fixed constants as a frozen graph.
 
-    half: store matrices as float16, half the size; vectors (biases, batch normalisation) stay float32.
+    half: store matrices as float16, half the size; vectors (biases, batch normalisation) stay float32
 
-    Raises SegmentationError where the file cannot be written.
+    An interrupted write leaves the old file as it was. Raises SegmentationError where the file cannot be written.
     """
-    consts = {**consts, **fixed_consts(len(consts[CLASS_BIASES]) - 1, architecture_of(consts))}
+    every = {**consts, **fixed_consts(len(consts[CLASS_BIASES]) - 1, architecture_of(consts))}
     with complete_file(path) as temporary, open(temporary, "wb") as file:
-        for name, array in consts.items():
-            array = np.asarray(array)
+        for name, value in every.items():
+            array = np.asarray(value)
             shrink = half and array.ndim > 1 and array.dtype == np.float32
             file.write(const_node(name, array.astype(np.float16) if shrink else array))
 
 
 # ---- Protobuf: a field is its number and kind, then its value --------------------------------------------
 
-def const_node(name, array):
+def const_node(name: str, array: np.ndarray) -> bytes:
     """The bytes of one GraphDef `node` field holding a Const."""
     dtype = DTYPES[array.dtype.name]
     shape = b"".join(field(2, field(1, size)) for size in array.shape)
@@ -113,8 +116,8 @@ def const_node(name, array):
                  + attribute(b"value", field(8, tensor)))
 
 
-def tensor_value(array):
-    """A TensorProto's numbers. cv2.dnn dies of a scalar in tensor_content: it wants int_val or float_val."""
+def tensor_value(array: np.ndarray) -> bytes:
+    """The numbers of a TensorProto. A scalar in tensor_content crashes cv2.dnn: it must be an int_val or float_val."""
     if array.size == 1 and array.dtype == np.int32:
         return field(7, int(array.item()))
     if array.size == 1 and array.dtype == np.float32:
@@ -122,19 +125,19 @@ def tensor_value(array):
     return field(4, np.ascontiguousarray(array).tobytes())
 
 
-def attribute(key, value):
+def attribute(key: bytes, value: bytes) -> bytes:
     """One entry of a NodeDef's map of attributes."""
     return field(5, field(1, key) + field(2, value))
 
 
-def field(number, value):
-    """A field of a protobuf message: an int, or bytes with their length before them."""
+def field(number: int, value: Union[int, bytes]) -> bytes:
+    """A field of a protobuf message: an int, or bytes after their length."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
-def varint(number):
+def varint(number: int) -> bytes:
     """An int of any size, seven bits a byte, lowest first: varint(300) is b"\\xac\\x02"."""
     number &= (1 << 64) - 1
     out = bytearray()

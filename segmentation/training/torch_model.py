@@ -1,6 +1,6 @@
 """The network of the text graph in PyTorch, layer for layer, to train what cv2.dnn will run.
 
-    model = MaskRCNN(num_classes=90, width=0.25)
+    model = TorchMaskRCNN(num_classes=90, width=0.25)
     losses = model.losses(batch)                      # for training: a dict of scalars
     rows, masks = model.eval().detect(image)          # for inference: what cv2.dnn gives
     consts = model.consts()                           # TensorFlow's names and layouts, for a frozen graph
@@ -15,10 +15,14 @@ What an image passes through, with the channels at width 1.0:
     box_layers        classes, and a box for each             (B * 100, 91), (B * 100, 90, 4)
     mask_layers       after another crop_rois and head        (N, 90, 15, 15)
 
-The layers come from the tables that the text graph is built from (text_graph.py); this file adds their
-channels. PyTorch keeps arrays as (batch, channels, height, width), TensorFlow channels last.
+The layers come from the tables that the text graph is built from (architectures.py); layers.py adds their channels.
+PyTorch keeps arrays as (batch, channels, height, width), TensorFlow with the channels last.
 """
 
+from collections.abc import Mapping
+from typing import Optional
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -37,38 +41,39 @@ from segmentation.training.classes import (
     shared_by_all,
     without_unknown,
 )
-from segmentation.training.layers import Predictor, trunk_and_head
+from segmentation.training.layers import Predictor, WeightedLayer, trunk_and_head
 from segmentation.training.losses import LOSS_WEIGHTS, first_stage_losses, mask_loss, second_stage_losses
 from segmentation.training.selecting import detections, propose
 
 CROP_CELLS = 14  # initial_crop_size, before a max pool of 2x2
-# In training: how many boxes suppression looks at and leaves. The last of 6000 do not matter there, and time does.
+# In training non-maximum suppression gets 600 boxes and leaves 100. At inference it gets 6000; the last of them hardly
+# change what is learnt, and they take time.
 PROPOSALS_BEFORE_NMS, PROPOSALS_IN_TRAINING = 600, 100
 PROPOSAL_CHANNELS, MASK_CHANNELS = 512, 256
 
 
-class MaskRCNN(nn.Module):
-    """Mask R-CNN for `num_classes` classes; `width` scales the channels, but not below 8, of a MobileNet the
-    predictors' alone, as its trunk is that of its weights.
+class TorchMaskRCNN(nn.Module):
+    """Mask R-CNN in PyTorch for `num_classes` classes (network/mask_rcnn.py has the one that the scripts run).
 
-    known: (num_classes,) bool, the classes that can be found; all, until some are left out
+    width: scales the channels, but to no fewer than 8. Of a MobileNet it scales the predictors alone, because the
+        trunk has the channels of its pretrained weights
+    known: (num_classes,) bool, the classes that can be found; all of them, until the caller leaves some out
     """
 
-    def __init__(self, num_classes=90, width=1.0, architecture="inception_v2"):
+    known: torch.Tensor
+
+    def __init__(self, num_classes: int = 90, width: float = 1.0, architecture: str = "inception_v2") -> None:
         super().__init__()
         self.num_classes, self.width, self.architecture = num_classes, width, architecture
         kind = ARCHITECTURES[architecture]
         self.mask_cells, self.proposals = kind.mask_cells, kind.proposals
         self.overlap, self.shared = kind.overlap, kind.shared
         self.register_buffer("known", torch.ones(num_classes, dtype=torch.bool))
+        self.first_layers, self.trunk_layers, depth, self.head, head_depth = trunk_and_head(architecture, self.scaled)
 
-        def scaled(channels):
-            return max(8, int(channels * width))
-
-        self.first_layers, self.trunk_layers, depth, self.head, head_depth = trunk_and_head(architecture, scaled)
-        # The starting biases and the small last layers say "nothing anywhere" until there is reason not to;
-        # without them the first iterations are spent on unlearning noise (measured, [M] in targets.py).
-        scope, hidden = "FirstStageBoxPredictor", scaled(PROPOSAL_CHANNELS)
+        # At the start the biases and the small last layers say "nothing anywhere". Without that, the first iterations
+        # are spent on unlearning noise (measured: [M] in targets.py).
+        scope, hidden = "FirstStageBoxPredictor", self.scaled(PROPOSAL_CHANNELS)
         anchors = len(kind.anchor_scales) * len(ANCHOR_ASPECT_RATIOS)
         self.proposal_hidden = Predictor("Conv", depth, hidden, 3)
         self.proposal_scores = Predictor(f"{scope}/ClassPredictor", hidden, anchors * 2, 1, std=0.01)
@@ -77,45 +82,53 @@ class MaskRCNN(nn.Module):
         maps = 1 if self.shared else num_classes
         self.class_scores = Predictor(CLASSES, head_depth, num_classes + 1, std=0.01, bias=CLASS_BIAS)
         self.box_deltas = Predictor(BOXES, head_depth, maps * 4, std=0.003)
-        hidden = scaled(MASK_CHANNELS)
+        hidden = self.scaled(MASK_CHANNELS)
         self.mask_hidden = Predictor("SecondStageBoxPredictor/Conv", head_depth, hidden, 3)
         self.mask_scores = Predictor(MASKS, hidden, maps, 3, std=0.02)
         with torch.no_grad():
             self.proposal_scores.bias[1::2] = -2
             self.class_scores.bias[0] = 1
 
-    def trunk(self, images):
+    def scaled(self, channels: int) -> int:
+        """So many channels at width 1.0 -> at this width."""
+        return max(8, int(channels * self.width))
+
+    # ---- Parts of the network ----
+
+    def trunk(self, images: torch.Tensor) -> torch.Tensor:
         """Features (B, C, H / 16, W / 16) of RGB images (B, 3, H, W) of 0..255."""
         return self.trunk_layers(self.before_trunk(images))
 
-    def before_trunk(self, images):
+    def before_trunk(self, images: torch.Tensor) -> torch.Tensor:
         """What the first layers make of RGB images (B, 3, H, W) of 0..255."""
-        # -1..1 before the first layer pads with zeros, so that the padding is grey.
+        # Scaled to -1..1 before the first layer pads with zeros, so the padding is grey.
         return self.first_layers(images.float() * (2 / 255) - 1)
 
-    def proposal_layers(self, features):
+    def proposal_layers(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, A, 2) logits of background and object, and (B, A, 4) deltas to the anchors."""
         x = F.relu6(self.proposal_hidden(features))                                    # (B, 512, h, w)
-        scores, deltas = self.proposal_scores(x), self.proposal_deltas(x)              # (B, 12 * 2, h, w), 4
+        scores, deltas = self.proposal_scores(x), self.proposal_deltas(x)              # (B, 12 * 2, h, w), 12 * 4
         count = len(x)
         return (scores.permute(0, 2, 3, 1).reshape(count, -1, 2).float(),
                 deltas.permute(0, 2, 3, 1).reshape(count, -1, 4).float())
 
-    def box_layers(self, x):
+    def box_layers(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Class logits (R, classes + 1), background first, and deltas (R, classes, 4) of head outputs."""
         x = x.mean((2, 3))                                                             # (R, 1024)
         scores = self.class_scores(x).float()
         scores = torch.cat([scores[:, :1], scores[:, 1:].masked_fill(~self.known, NEVER)], 1)
         return scores, self.box_deltas(x).float().view(len(x), -1, 4).expand(-1, self.num_classes, -1)
 
-    def mask_layers(self, x):
+    def mask_layers(self, x: torch.Tensor) -> torch.Tensor:
         """Mask logits (R, classes, 15, 15) of head outputs (R, 1024, 4, 4)."""
         x = F.interpolate(x, (targets.MASK_CELLS,) * 2, mode="bilinear", align_corners=True)
         return self.mask_scores(F.relu(self.mask_hidden(x))).float().expand(-1, self.num_classes, -1, -1)
 
+    # ---- Inference and training ----
+
     @torch.no_grad()
-    def detect(self, image):
-        """What cv2.dnn gives for RGB 0..255 (1, 3, H, W), without the rows of zeros that pad it.
+    def detect(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What cv2.dnn gives for an RGB image of 0..255 (1, 3, H, W), without the rows of zeros that pad it.
 
         (1, 1, N, 7) rows (0, class, score, x0, y0, x1, y1), best first, and masks (N, classes, 15, 15).
         """
@@ -129,8 +142,8 @@ class MaskRCNN(nn.Module):
         masks = self.mask_layers(self.head(crop_rois(features, rows[None, :, 3:], self.mask_cells)))
         return rows[None, None], masks.sigmoid()
 
-    def losses(self, batch, generator=None):
-        """The losses of a dataset.Batch, weighted: a dict of scalars to add up."""
+    def losses(self, batch: targets.Batch, generator: Optional[torch.Generator] = None) -> dict[str, torch.Tensor]:
+        """The weighted losses of a batch: a dict of scalars to add up. The generator draws the samples."""
         objects, valid = batch.boxes, batch.valid
         kept = batch.images.is_floating_point()  # what the first layers made of the images
         features = self.trunk_layers(batch.images.float()) if kept else self.trunk(batch.images)
@@ -147,8 +160,12 @@ class MaskRCNN(nn.Module):
                   "mask": self.mask_loss(features, x, rois, batch.masks)}
         return {name: loss * LOSS_WEIGHTS[name] for name, loss in losses.items()}
 
-    def mask_loss(self, features, x, rois, masks):
-        """The masks' loss on the objects' own RoIs; x: what the head made of all RoIs of RoiTargets."""
+    def mask_loss(self, features: torch.Tensor, x: torch.Tensor, rois: targets.RoiTargets,
+                  masks: torch.Tensor) -> torch.Tensor:
+        """The loss of the masks on the objects' own RoIs.
+
+        x: (B * R, 1024, 4, 4), what the head made of all RoIs; masks: (B, M, 15, 15), those of the batch
+        """
         own = rois.jittered                                                            # (B, R)
         picture = torch.arange(len(own), device=own.device)[:, None].expand_as(own)
         wanted = masks[picture[own], rois.match[own]]                                  # (N, 15, 15)
@@ -162,12 +179,14 @@ class MaskRCNN(nn.Module):
             x = self.head(rows[own[:, :most].flatten()])
         return mask_loss(self.mask_layers(x), rois.classes[own], wanted)
 
-    def tensors(self):
-        """TensorFlow's name -> (parameter or buffer, permutation to TensorFlow's order), of every layer."""
-        return {name: entry for layer in self.modules() if hasattr(layer, "tensors") and layer is not self
+    # ---- Weights ----
+
+    def tensors(self) -> dict[str, tuple[torch.Tensor, tuple[int, ...]]]:
+        """Of every layer: TensorFlow's name -> (parameter or buffer, permutation to TensorFlow's order)."""
+        return {name: entry for layer in self.modules() if isinstance(layer, WeightedLayer)
                 for name, entry in layer.tensors().items()}
 
-    def consts(self):
+    def consts(self) -> dict[str, np.ndarray]:
         """The weights as a frozen graph holds them: TensorFlow's name -> float32 array in its layout."""
         consts = {name: tensor.detach().permute(order).float().cpu().contiguous().numpy()
                   for name, (tensor, order) in self.tensors().items()}
@@ -175,8 +194,8 @@ class MaskRCNN(nn.Module):
         return without_unknown(for_each_class(consts, known) if self.shared else consts, known)
 
     @torch.no_grad()
-    def load_consts(self, consts):
-        """Take over a frozen graph's weights; the names of those that are missing or of another shape."""
+    def load_consts(self, consts: Mapping[str, np.ndarray]) -> list[str]:
+        """Load a frozen graph's weights. The names of those that are missing or of another shape."""
         left = []
         if self.shared and SHARED[0] in consts:
             consts = without_unknown(shared_by_all(consts), classes_known(consts), CLASS_BIAS)
@@ -188,31 +207,31 @@ class MaskRCNN(nn.Module):
                 left.append(name)
         return left
 
-    def freeze_batch_norm(self):
+    def freeze_batch_norm(self) -> None:
         """From here on normalise by the averages collected so far, as inference does."""
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.eval()
 
 
-def crop_rois(features, boxes, cells=CROP_CELLS):
-    """The features under each box: (B, C, h, w) and (B, R, 4) -> (B * R, C, 7, 7).
+def crop_rois(features: torch.Tensor, boxes: torch.Tensor, cells: int = CROP_CELLS) -> torch.Tensor:
+    """The features under each box: (B, C, h, w) and (B, R, 4) -> (B * R, C, 7, 7), for 14 `cells` a side.
 
-    TensorFlow's crop_and_resize, 14 x 14 samples (`cells` a side) from edge to edge, bilinear, and a max pool. A box's
-    edge at 1 is the last row of features, not its far side. Written as two matrix products, rows and then
-    columns, which is a fifth of grid_sample's time forward and back, and leaves the channels last.
+    This is TensorFlow's crop_and_resize: 14 x 14 bilinear samples from edge to edge of the box; then a max pool of
+    2x2. A box's edge at 1 is the last row of features, not its far side. Two matrix products, for rows and then for
+    columns, take a fifth of grid_sample's time forward and back, and leave the channels last.
     """
     down, across = (bilinear_weights(boxes[..., i], boxes[..., i + 2], size, cells).to(features.dtype)
                     for i, size in ((1, features.shape[2]), (0, features.shape[3])))   # (B, R, 14, h), ... w)
     x = features.permute(0, 2, 3, 1)                                                   # (B, h, w, C)
     x = down.flatten(1, 2) @ x.flatten(2)                                              # (B, R * 14, w * C)
-    x = x.unflatten(2, (features.shape[3], -1)).unflatten(1, (-1, cells))         # (B, R, 14, w, C)
+    x = x.unflatten(2, (features.shape[3], -1)).unflatten(1, (-1, cells))              # (B, R, 14, w, C)
     x = across[:, :, None] @ x                                                         # (B, R, 14, 14, C)
     return F.max_pool2d(x.flatten(0, 1).permute(0, 3, 1, 2), 2)                        # (B * R, C, 7, 7)
 
 
-def bilinear_weights(start, end, size, cells):
-    """(..., cells, size): how much each of `size` samples counts at places from start (...) to end, 0..1."""
+def bilinear_weights(start: torch.Tensor, end: torch.Tensor, size: int, cells: int) -> torch.Tensor:
+    """(..., cells, size): the weight of each of `size` rows at `cells` places from start (...) to end, 0..1."""
     steps = torch.linspace(0, 1, cells, device=start.device)
-    places = (start[..., None] + (end - start)[..., None] * steps) * (size - 1)        # (..., 14)
+    places = (start[..., None] + (end - start)[..., None] * steps) * (size - 1)        # (..., cells)
     return (1 - (places[..., None] - torch.arange(size, device=start.device)).abs()).clamp(min=0)

@@ -1,0 +1,159 @@
+"""The options of train.py: TrainOptions, made once from the command line."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Optional
+
+from segmentation.cli.options import number_in
+from segmentation.network.resizing import Resizer
+
+# Measured for training from random weights on a CPU. The published configuration has momentum 0.9 and a learning rate
+# of 0.0002 for 200,000 iterations and more; AdamW comes to the same losses in some thousand.
+LEARNING_RATE, FINE_TUNING_RATE = 2e-3, 3e-4
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a run of train.py is asked for; a field is the option of that name, and --help says what each means."""
+
+    images: tuple[str, ...]
+    annotations: tuple[str, ...]
+    fewest: Optional[int]
+    balance: Optional[float]
+    val_images: Optional[str]
+    val_annotations: Optional[str]
+    holdout: float
+    out: Path
+    half: bool
+    init: Optional[str]
+    pretrained: Optional[str]
+    width: Optional[float]
+    short_side: int
+    long_side: int
+    scale: tuple[float, float]
+    iterations: int
+    minutes: Optional[float]
+    batch: int
+    learning_rate: Optional[float]
+    seed: int
+    views: Optional[int]
+    resume: bool
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint's path: beside --out."""
+        return self.out.with_suffix(".checkpoint")
+
+    @property
+    def resizer(self) -> Resizer:
+        """The rule for the size of the pictures."""
+        return Resizer(self.short_side, self.long_side)
+
+    @property
+    def highest_rate(self) -> float:
+        """The learning rate at its highest."""
+        return self.learning_rate or (FINE_TUNING_RATE if self.init else LEARNING_RATE)
+
+
+def parse_options(argv: Optional[Sequence[str]] = None) -> TrainOptions:
+    """The TrainOptions of a command line; a wrong one ends the program as argparse does."""
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    if args.short_side > args.long_side:
+        parser.error("--short-side must not be above --long-side")
+    if len(args.images) != len(args.annotations):
+        parser.error("--images and --annotations must be as many")
+    if args.val_images and not args.val_annotations:
+        parser.error("--val-images needs --val-annotations")
+    args.scale = args.scale or (1.0, 1.0)
+    values: dict[str, Any] = {field.name: getattr(args, field.name) for field in fields(TrainOptions)}
+    for name, value in values.items():
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return TrainOptions(**values)
+
+
+def side(text: str) -> int:
+    """An argparse type: a side in pixels that is 16k + 1."""
+    value = number_in(33, 4097, int)(text)
+    if value % 16 != 1:
+        raise argparse.ArgumentTypeError(f"must be 1 more than a multiple of 16 (such as "
+                                         f"{value // 16 * 16 + 1}), got {text}")
+    return value
+
+
+def graph_path(text: str) -> Path:
+    """An argparse type: a path that ends in .pb."""
+    if not text.endswith(".pb"):
+        raise argparse.ArgumentTypeError(f"must end in .pb, got {text}")
+    return Path(text)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of train.py's options."""
+    parser = argparse.ArgumentParser(description="Train the network on annotated pictures of your own, from nothing or "
+                                                 "from other weights.")
+    add_data_options(parser)
+    add_network_options(parser)
+    add_training_options(parser)
+    return parser
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which pictures are learnt from, and which are measured on."""
+    group = parser.add_argument_group("data")
+    group.add_argument("--images", metavar="DIR", nargs="+", required=True,
+                       help="folder of the pictures to learn from, or several")
+    group.add_argument("--annotations", metavar="FILE", nargs="+", required=True,
+                       help="their objects, COCO's JSON, one for each folder")
+    group.add_argument("--fewest", type=number_in(1, 10**9, int), metavar="N",
+                       help="leave out classes with fewer objects (default: none)")
+    group.add_argument("--balance", type=number_in(0, 1), metavar="P",
+                       help="show pictures of rare classes more often, those on less than this part of the pictures "
+                            "(default: each picture once)")
+    group.add_argument("--val-images", metavar="DIR", help="folder of the pictures to measure on")
+    group.add_argument("--val-annotations", metavar="FILE", help="their objects")
+    group.add_argument("--holdout", type=number_in(0, 0.9), default=0.1, metavar="P",
+                       help="without --val-annotations: keep this part of the pictures out of training to "
+                            "measure on (default: %(default)s)")
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which network is trained, at which size, and from which weights."""
+    group = parser.add_argument_group("network")
+    group.add_argument("--out", type=graph_path, metavar="FILE", required=True,
+                       help="the frozen graph to write")
+    group.add_argument("--half", action="store_true", help="store matrices as float16: half the size")
+    start = group.add_mutually_exclusive_group()
+    start.add_argument("--init", metavar="FILE", help="fine-tune this frozen graph instead of random weights")
+    start.add_argument("--pretrained", metavar="FILE",
+                       help="a network on MobileNet v2, its trunk from this .npz: see README")
+    group.add_argument("--width", type=number_in(0.02, 2), metavar="W",
+                       help="scales the channels (default: that of --init, or 0.25, with --pretrained 0.375, "
+                            "which goes for the predictors alone; the official network: 1)")
+    group.add_argument("--short-side", type=side, default=353, metavar="N",
+                       help="pictures are resized to N pixels on this side, 16k + 1 (default: %(default)s)")
+    group.add_argument("--long-side", type=side, default=609, metavar="N",
+                       help="or that side N, whichever comes first (default: %(default)s)")
+    group.add_argument("--scale", type=number_in(0.25, 4), nargs=2, metavar=("LOW", "HIGH"),
+                       help="in training at so many times that size (default: 1 1)")
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how long and how it is trained."""
+    group = parser.add_argument_group("training")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--iterations", type=number_in(1, 10**9, int), default=4000, metavar="N",
+                        help="batches to learn from (default: %(default)s)")
+    length.add_argument("--minutes", type=number_in(0.01, 10**6), metavar="M", help="or how long to learn")
+    group.add_argument("--batch", type=number_in(1, 1024, int), default=8, metavar="N",
+                       help="pictures in a batch (default: %(default)s)")
+    group.add_argument("--learning-rate", type=number_in(1e-9, 1), metavar="R",
+                       help=f"highest value (default: {LEARNING_RATE:g}, with --init {FINE_TUNING_RATE:g})")
+    group.add_argument("--seed", type=number_in(0, 2**31, int), default=0, metavar="N",
+                       help="draws another order and other weights to start from (default: %(default)s)")
+    group.add_argument("--views", type=number_in(1, 10**6, int), metavar="N",
+                       help="of a pretrained network: keep what its first layers make of N epochs of pictures in "
+                            "memory, 0.1 MB a picture, and train on these (default: new pictures in every epoch)")
+    group.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
