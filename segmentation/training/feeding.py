@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import ModuleType
-from typing import Optional
+from typing import Any, Optional
 
 import cv2
 import numpy as np
@@ -101,8 +101,8 @@ def frozen_features(model: TorchMaskRCNN, device: torch.device) -> Callable[[tor
 def features_in_openvino(openvino: ModuleType, model: TorchMaskRCNN) -> Callable[[torch.Tensor], torch.Tensor]:
     """The same function, computed by OpenVINO on the CPU."""
     # The trace is at a size of 16k + 1: SAME padding is then the same on all sides, as in all sizes of training.
-    module = copy.deepcopy(model.first_layers).eval()
-    module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's type hints lack it
+    layout: Any = {"memory_format": torch.contiguous_format}  # which torch's type hints lack
+    module = copy.deepcopy(model.first_layers).eval().to(**layout)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the trace takes sizes as fixed numbers, which is right here
         traced = openvino.convert_model(module, example_input=torch.zeros(1, 3, 65, 65))

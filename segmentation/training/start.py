@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -69,8 +69,8 @@ def start(options: TrainOptions, data: Dataset) -> Training:
     """
     torch.manual_seed(options.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = make_model(options, data).to(device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's type hints lack it
+    layout: Any = {"memory_format": torch.channels_last}  # which torch's type hints lack
+    model = make_model(options, data).to(device, **layout)
     training = Training(model, make_optimizer(model, PRETRAINED_RATE if options.pretrained else 1.0), device)
     if options.resume:
         training.load(options.checkpoint)

@@ -61,7 +61,7 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
         moved: dict[str, Any] = {name: value.to(device, non_blocking=True) for name, value in self._asdict().items()
-                 if torch.is_tensor(value)}
+                                 if torch.is_tensor(value)}
         return self._replace(**moved)
 
 

@@ -138,5 +138,5 @@ def cast_shadow(patch: np.ndarray, corner: tuple[int, int], sprite: Sprite) -> t
         y += h - tall // 2 - tall // 4
     else:
         x, y = x + pad // 2, y + pad // 2
-    darkness: Any = sprite.shadow  # OpenCV's type hints know arrays alone
+    darkness: Any = sprite.shadow  # OpenCV's type hints know arrays only
     return cv2.multiply(shade, darkness), (x, y)

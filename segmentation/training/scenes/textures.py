@@ -46,15 +46,10 @@ def tinted(colour: Colour, shade: np.ndarray) -> np.ndarray:
     return levels_added([shade] * 3, bgr(colour))
 
 
-def scalar(level: float) -> Any:
-    """A number as OpenCV's arithmetic takes it, as one of four channels; its type hints know arrays alone."""
-    return (float(level), 0.0, 0.0, 0.0)
-
-
 def levels_added(shades: Sequence[np.ndarray], levels: Sequence[float]) -> np.ndarray:
     """Three channels (H, W) float32, each with its level added, as an image (H, W, 3) uint8."""
-    return cv2.merge([cv2.add(shade, scalar(level), dtype=cv2.CV_8U)
-                      for shade, level in zip(shades, levels)])
+    scalars: Any = [(float(level), 0.0, 0.0, 0.0) for level in levels]  # OpenCV's type hints know arrays only
+    return cv2.merge([cv2.add(shade, scalar, dtype=cv2.CV_8U) for shade, scalar in zip(shades, scalars)])
 
 
 def pieces(rng: np.random.Generator, size_wh: tuple[int, int], length: int, height: int, joint: int,
