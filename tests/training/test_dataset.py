@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="training needs requirements-train.txt")
-pytest.importorskip("pycocotools", reason="training needs requirements-train.txt")
+pytest.importorskip("torch", reason='training needs pip install ".[train]"')
+pytest.importorskip("pycocotools", reason='training needs pip install ".[train]"')
 
 from pycocotools import mask as rle_masks
 from training.made_data import NAMES, read, write

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="training needs requirements-train.txt")
+pytest.importorskip("torch", reason='training needs pip install ".[train]"')
 
 import torch
 

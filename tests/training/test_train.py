@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="training needs requirements-train.txt")
-pytest.importorskip("pycocotools", reason="training needs requirements-train.txt")
+pytest.importorskip("torch", reason='training needs pip install ".[train]"')
+pytest.importorskip("pycocotools", reason='training needs pip install ".[train]"')
 
 import torch
 from training.made_data import COCO, OWN, make_folder, read, run, write
