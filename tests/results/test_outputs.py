@@ -256,7 +256,7 @@ def test_several_videos_are_not_written_to_one_file(tmp_path, capsys):
 
 
 def test_a_tracked_video_numbers_its_objects(video, tmp_path, capsys):
-    pytest.importorskip("trackers", reason="pip install -r requirements-extras.txt")
+    pytest.importorskip("trackers", reason='pip install ".[tracks]"')
     assert video("--track", "--json", tmp_path / "o.json", "--csv", tmp_path / "o.csv", end="1") == 0
     rows = json.loads((tmp_path / "o.json").read_text())
     by_number = {}
@@ -290,6 +290,6 @@ def test_another_background_is_not_resumed_with(video, tmp_path, monkeypatch, ca
 
 
 def test_a_timeline_is_a_picture(video, tmp_path):
-    pytest.importorskip("matplotlib", reason="pip install -r requirements-extras.txt")
+    pytest.importorskip("matplotlib", reason='pip install ".[timeline]"')
     assert video("--timeline", tmp_path / "t.png") == 0
     assert min(cv2.imread(str(tmp_path / "t.png")).shape[:2]) > 200

@@ -161,7 +161,7 @@ def test_a_video_writes_what_is_asked_for(tmp_path):
 
 @pytest.mark.parametrize("done", [1, 3])
 def test_a_resumed_video_has_the_rows_of_one_that_was_not_stopped(tmp_path, done):
-    pytest.importorskip("matplotlib", reason="pip install -r requirements-extras.txt")
+    pytest.importorskip("matplotlib", reason='pip install ".[timeline]"')
     whole, part = (ResultOptions(folder / "o.json", folder / "o.csv", timeline=folder / "t.png")
                    for folder in (tmp_path / "whole", tmp_path / "part"))
     with VideoResults(whole, LABELS, 25) as results:
@@ -181,7 +181,7 @@ def test_a_resumed_video_has_the_rows_of_one_that_was_not_stopped(tmp_path, done
 
 
 def test_a_tracked_video_goes_on_with_its_numbers(tmp_path):
-    pytest.importorskip("trackers", reason="pip install -r requirements-extras.txt")
+    pytest.importorskip("trackers", reason='pip install ".[tracks]"')
     options = ResultOptions(json=tmp_path / "o.json", csv=tmp_path / "o.csv", track=True)
     with VideoResults(options, LABELS, 25) as results:
         for number in range(3):
