@@ -216,17 +216,3 @@ class VideoResults(Results):
         super().__exit__(kind, error, trace)
         if self.timeline and self.options.timeline and kind is None:
             self.timeline.write(self.options.timeline, dict(zip(self.labels, class_colors(len(self.labels)))))
-
-
-def add_result_options(parser, of_what):
-    """Add the options that name files for other programs; the group, for more of the kind."""
-    group = parser.add_argument_group("results for other programs")
-    group.add_argument("--json", type=Path, metavar="FILE",
-                       help=f"the objects of all {of_what} in COCO's format; .jsonl: one a line")
-    group.add_argument("--csv", type=Path, metavar="FILE", help="the objects as a table")
-    group.add_argument("--cutouts", type=Path, metavar="DIR",
-                       help="each object as a PNG, cut out along its mask, transparent around it")
-    group.add_argument("--masks", type=Path, metavar="DIR",
-                       help="a 16-bit PNG for each picture: 0 is background, N the Nth object")
-    group.add_argument("--each-mask", action="store_true", help="an 8-bit PNG for each object too, in --masks")
-    return group
