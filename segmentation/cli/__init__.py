@@ -1,1 +1,13 @@
-"""The command lines: options, the videos of a run (jobs), progress. Nothing outside imports it but the scripts."""
+"""The command lines. Each line imports only from itself and from lines above it.
+
+    progress, stop     how far a run is; Ctrl-C and SIGTERM
+    options            options that both command lines have
+    finding            which videos the names on the command line mean, and the names of their results
+    video_options      the options of the video command line
+    jobs               the videos of a run, done one after another
+    video_run          one video: opened, drawn, written
+    spreading          the workers of a run
+    photos, videos     the two command lines; to_onnx: a third one
+
+The scripts, the installed commands and segmentation.training import it.
+"""

@@ -1,10 +1,12 @@
-"""What both command lines take: the options of the network, of which objects, and of how they are drawn."""
+"""The options that both command lines have: which network runs, which objects are wanted, how they are drawn."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, TypeVar, Union, overload
 
+import numpy as np
 from PIL import ImageColor
 
 from segmentation import SegmentationError
@@ -13,16 +15,24 @@ from segmentation.drawing.palettes import PALETTES
 from segmentation.instances import INTERPOLATIONS
 from segmentation.network.engines import DEVICES, PRECISIONS, check_choice
 from segmentation.network.mask_rcnn import MaskRCNN
-from segmentation.network.options import PROPOSALS
-from segmentation.network.resizing import parse_size
+from segmentation.network.options import PROPOSALS, NetworkOptions
+from segmentation.network.resizing import Size, parse_size
 from segmentation.network.selection import parse_area
 from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.pictures import read_photo
 from segmentation.terminal import info
+from segmentation.tracking.instance_ids import Color
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Kind = TypeVar("Kind", bound="DataclassInstance")
+Made = TypeVar("Made")
+Number = TypeVar("Number", int, float)
 
 
-def add_network_options(parser):
-    """Add the options that say which network runs, on what, and which objects it is to find."""
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the network, what runs it, and which objects are wanted."""
     group = parser.add_argument_group("network")
     group.add_argument("-m", "--mask-rcnn", metavar="DIR", default=MODEL_FOLDER,
                        help="model folder: labels, colours, text graph and weights; missing weights are "
@@ -47,8 +57,8 @@ def add_network_options(parser):
     add_selection_options(parser)
 
 
-def add_selection_options(parser):
-    """Add the options that say which objects count."""
+def add_selection_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for which objects are wanted."""
     group = parser.add_argument_group("objects")
     group.add_argument("-c", "--confidence", type=number_in(0, 1), default=0.5, metavar="P",
                        help="keep objects that score more than this, 0 to 1 (default: %(default)s)")
@@ -60,8 +70,8 @@ def add_selection_options(parser):
                             "(default: %(default)s)")
 
 
-def add_drawing_options(parser, palette):
-    """Add the options that say how objects become pixels; the group, for more of the kind.
+def add_drawing_options(parser: argparse.ArgumentParser, palette: str) -> "argparse._ArgumentGroup":
+    """Add the options for how objects are drawn. Returns their group, to which more can be added.
 
     palette: the default one
     """
@@ -86,8 +96,11 @@ def add_drawing_options(parser, palette):
     return group
 
 
-def add_result_options(parser, of_what):
-    """Add the options that name files for other programs; the group, for more of the kind."""
+def add_result_options(parser: argparse.ArgumentParser, of_what: str) -> "argparse._ArgumentGroup":
+    """Add the options for files for other programs. Returns their group, to which more can be added.
+
+    of_what: photos or frames
+    """
     group = parser.add_argument_group("results for other programs")
     group.add_argument("--json", type=Path, metavar="FILE",
                        help=f"the objects of all {of_what} in COCO's format; .jsonl: one a line")
@@ -102,65 +115,84 @@ def add_result_options(parser, of_what):
 
 # ---- Parsed options as frozen values -----------------------------------------------------------------------
 
-# The metadata of a field that frames do not depend on: a run that is resumed may have another value.
+# The metadata of a field that the frames do not depend on. It may be different when a run is resumed.
 BESIDE = {"beside": True}
 
 
 @dataclass(frozen=True, eq=False)  # a background that is a picture has no == of its own
 class DrawingOptions:
-    """How objects become pixels: an effect, its settings, and which colours.
+    """How objects are drawn; fields are named as the options.
 
-    background: what a cutout stands on, a (B, G, R) or a picture, BGR uint8; None: white
+    effect: see Style in drawing/draw.py
+    background: behind a cutout, a (B, G, R) or a picture, BGR uint8; None: white
     opacity: 0..1, of the overlay's colour; None: 0.4
     palette: see drawing/palettes.py
 
-    Raises ValueError where two options contradict each other.
+    Raises ValueError if two options contradict each other.
     """
 
     effect: str
-    background: object
+    background: Union[Color, np.ndarray, None]
     opacity: Optional[float]
     no_boxes: bool
     no_labels: bool
     palette: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.background is not None and self.effect != "cutout":
             raise ValueError("--background needs --effect cutout")
         if self.opacity is not None and self.effect != "overlay":
             raise ValueError("--opacity needs --effect overlay")
 
     @property
-    def style(self):
-        """The Style that they ask for."""
+    def style(self) -> Style:
+        """The Style that the options ask for."""
         return Style(self.effect, 0.4 if self.opacity is None else self.opacity, False if self.no_boxes else None,
                      False if self.no_labels else None,
                      (255, 255, 255) if self.background is None else self.background)
 
 
-def what_decides(options):
-    """The fields of an options dataclass, and of those inside it, that frames depend on: option -> plain text."""
-    found = {}
+def what_decides(options: "DataclassInstance") -> dict[str, str]:
+    """The options that the frames depend on, as plain text by option: {"--every": "3", ...}.
+
+    options: a dataclass of options. It may have such dataclasses as fields; their fields are included
+    """
+    deciding: dict[str, str] = {}
     for entry in fields(options):
         value = getattr(options, entry.name)
-        if is_dataclass(value):
-            found.update(what_decides(value))
+        if is_dataclass(value) and not isinstance(value, type):
+            deciding.update(what_decides(value))
         elif not entry.metadata.get("beside"):
-            found[f"--{entry.name.replace('_', '-')}"] = str(value)
-    return found
+            deciding[f"--{entry.name.replace('_', '-')}"] = str(value)
+    return deciding
 
 
-def pick(kind, args, **more):
-    """A dataclass of that kind from parsed options of the same names; `more`: its other fields."""
+def pick(kind: type[Kind], args: argparse.Namespace, **more: Any) -> Kind:
+    """A dataclass of that kind. Each field has the value of the parsed option of the same name.
+
+    more: the other fields, by name
+    """
     taken = {entry.name: getattr(args, entry.name) for entry in fields(kind)
              if entry.init and entry.name not in more and hasattr(args, entry.name)}
     return kind(**taken, **more)
 
 
-def parse(parser, argv=None, make=None):
-    """What make(args) makes of the parsed options; its ValueError ends the program as argparse does.
+@overload
+def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None) -> argparse.Namespace: ...
 
-    make: without it, the parsed options themselves, once it is sure that the engine can be had
+
+@overload
+def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]],
+          make: Callable[[argparse.Namespace], Made]) -> Made: ...
+
+
+def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None,
+          make: Optional[Callable[[argparse.Namespace], Any]] = None) -> Any:
+    """The parsed options, or make(options). It is checked that the engine has the device and the precision.
+
+    argv: without the name of the program; None: those of this process
+
+    A wrong option, or a ValueError of `make`, ends the program with a message and exit code 2.
     """
     args = parser.parse_args(argv)
     try:
@@ -170,8 +202,21 @@ def parse(parser, argv=None, make=None):
         parser.error(str(error))
 
 
-def load_network(options):
-    """The MaskRCNN that PhotoOptions or VideoOptions ask for; what it runs on is printed."""
+class LoadOptions(Protocol):
+    """What load_network must know: PhotoOptions or VideoOptions."""
+
+    @property
+    def mask_rcnn(self) -> str: ...
+
+    @property
+    def weights(self) -> Optional[str]: ...
+
+    @property
+    def network(self) -> NetworkOptions: ...
+
+
+def load_network(options: LoadOptions) -> MaskRCNN:
+    """The MaskRCNN that the options ask for; what it runs on is printed."""
     info("loading Mask R-CNN from disk...")
     net = MaskRCNN.of_files(lambda: find_model(options.mask_rcnn, options.weights), options.network)
     info(f"running on {net.engine.name}")
@@ -180,14 +225,26 @@ def load_network(options):
 
 # ---- argparse types ----------------------------------------------------------------------------------------
 
-def number_in(low, high, kind=float):
-    """An argparse type: a number from low to high."""
-    def number(text):
+@overload
+def number_in(low: float, high: float) -> Callable[[str], float]: ...
+
+
+@overload
+def number_in(low: float, high: float, kind: type[Number]) -> Callable[[str], Number]: ...
+
+
+def number_in(low: float, high: float, kind: Callable[[str], float] = float) -> Callable[[str], float]:
+    """An argparse type: a number from low to high, both included. kind: int or float
+
+    >>> number_in(0, 1)("0.5"), number_in(1, 10, int)("3")
+    (0.5, 3)
+    """
+    def number(text: str) -> float:
         try:
-            value = kind(text)
+            value: Optional[float] = kind(text)
         except ValueError:
             value = None
-        # Written so that nan is refused too.
+        # `not low <= value`, because nan must be refused too.
         if value is None or not low <= value <= high:
             whole = "a whole number" if kind is int else "a number"
             raise argparse.ArgumentTypeError(f"must be {whole} from {low} to {high}, got {text!r}")
@@ -195,7 +252,7 @@ def number_in(low, high, kind=float):
     return number
 
 
-def size(text):
+def size(text: str) -> Size:
     """An argparse type: --size."""
     try:
         return parse_size(text)
@@ -203,15 +260,19 @@ def size(text):
         raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from error
 
 
-def names(text):
-    """An argparse type: names or numbers with commas between."""
-    found = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not found:
+def names(text: str) -> tuple[str, ...]:
+    """An argparse type: names or numbers with commas between.
+
+    >>> names("dog, cat,18")
+    ('dog', 'cat', '18')
+    """
+    parts = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not parts:
         raise argparse.ArgumentTypeError(f"must be names or numbers with commas between, got {text!r}")
-    return found
+    return parts
 
 
-def area(text):
+def area(text: str) -> str:
     """An argparse type: --min-area."""
     try:
         parse_area(text)
@@ -220,8 +281,12 @@ def area(text):
     return text
 
 
-def background(text):
-    """An argparse type: a picture BGR uint8 (H, W, 3), or a colour as (B, G, R)."""
+def background(text: str) -> Union[Color, np.ndarray]:
+    """An argparse type: a picture BGR uint8 (H, W, 3), or a colour as (B, G, R).
+
+    >>> background("#ff8000")
+    (0, 128, 255)
+    """
     if Path(text).is_file():
         try:
             return read_photo(text)

@@ -2,16 +2,20 @@
 
     main(["--image", "images/example_01.jpg"])
 
-A photo's way: find_photos -> read_photos, in a thread, ahead of the network -> PhotoRun.segment -> save.
+A photo's way: find_photos -> read_photos, in a second thread -> PhotoRun.segment -> save.
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO, Callable, Optional, Union
+
+import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.cli.options import (
@@ -27,15 +31,22 @@ from segmentation.cli.progress import Progress
 from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.drawing.palettes import colors_for
 from segmentation.drawing.windows import display_answers, show
+from segmentation.instances import Instances
+from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import NetworkOptions
 from segmentation.pictures import STDIN, encode_picture, find_photos, name_outputs, read_photos, write_picture
 from segmentation.results.outputs import HIDING, PhotoResults, ResultOptions, check_hiding
 from segmentation.results.rows import SeenPhoto
 from segmentation.terminal import info, interruptible, run, warn
 from segmentation.threads import ReadAhead
+from segmentation.tracking.instance_ids import Color
+
+# Writes a picture: (the path of the result, BGR uint8).
+Save = Callable[[Path, np.ndarray], None]
 
 
-def make_parser():
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line for photos."""
     parser = argparse.ArgumentParser(description="Segment the objects in photos with Mask R-CNN.")
     group = parser.add_argument_group("photos")
     group.add_argument("-i", "--image", nargs="+", required=True, metavar="PATH",
@@ -62,28 +73,29 @@ class PhotoOptions:
 
     output: a folder, or STDIN for standard output
 
-    Raises ValueError where two options contradict each other.
+    Raises ValueError if two options contradict each other.
     """
 
-    image: list
+    image: list[str]
     output: Path
     recursive: bool
     skip_existing: bool
     visualize: int
     no_show: bool
     mask_rcnn: str
-    weights: str
+    weights: Optional[str]
     seed: int
     network: NetworkOptions
     drawing: DrawingOptions
     results: ResultOptions
 
     @classmethod
-    def of(cls, args):
+    def of(cls, args: argparse.Namespace) -> "PhotoOptions":
+        """The PhotoOptions of parsed options."""
         return pick(cls, args, network=pick(NetworkOptions, args), drawing=pick(DrawingOptions, args),
                     results=pick(ResultOptions, args))
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_hiding(self.drawing.effect, shows=bool(self.results.cutouts or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
@@ -93,12 +105,13 @@ class PhotoOptions:
             raise ValueError("--output - goes with neither --visualize nor --skip-existing")
 
     @property
-    def to_stdout(self):
+    def to_stdout(self) -> bool:
+        """Whether the result goes to standard output."""
         return self.output == STDIN
 
 
-def segment_photos(options, save):
-    """Segment every photo that was asked for; the exit code. save: see save_file."""
+def segment_photos(options: PhotoOptions, save: Save) -> int:
+    """Segment every photo that was asked for; the exit code."""
     outputs = photos_to_do(options)
     net = load_network(options)
     windows = not options.no_show and not options.to_stdout and display_answers()
@@ -121,8 +134,8 @@ def segment_photos(options, save):
     return tally.exit_code
 
 
-def photos_to_do(options):
-    """Each photo -> the path of its result, without those that are left out."""
+def photos_to_do(options: PhotoOptions) -> dict[Path, Path]:
+    """Each photo -> the path of its result. With --skip-existing, photos whose results exist are left out."""
     outputs = name_outputs(find_photos(options.image, options.recursive), options.output)
     if not options.skip_existing:
         return outputs
@@ -132,13 +145,20 @@ def photos_to_do(options):
 
 
 class Tally:
-    """Counts the photos of a run, of `total`, and those that failed."""
+    """Counts the photos of a run that were taken and those that failed.
 
-    def __init__(self, total):
+    total: how many photos there are
+    """
+
+    def __init__(self, total: int):
         self.total, self.count, self.failed = total, 0, 0
 
-    def take(self, photo_run, photo, image, output):
-        """Have a photo segmented; a failure is one line. False where the user ends the run."""
+    def take(self, photo_run: "PhotoRun", photo: Path, image: Union[np.ndarray, SegmentationError],
+             output: Path) -> bool:
+        """Have a photo segmented. A failure is printed as one line. False if the user ends the run.
+
+        photo: its path; image: BGR uint8 (H, W, 3), or the error that reading it raised; output: the path of its result
+        """
         self.count += 1
         try:
             if isinstance(image, SegmentationError):
@@ -148,32 +168,34 @@ class Tally:
                 return False
         except SegmentationError as error:
             warn(f"[ERROR] {error}")
-            photo_run.results.add_failure(photo, error)
+            photo_run.note_failure(photo, error)
             self.failed += 1
         return True
 
-    def report(self, seconds):
+    def report(self, seconds: float) -> None:
+        """Print the counts, and the seconds a photo. seconds: of the whole run"""
         info(f"{self.count - self.failed} photos done, {self.failed} failed, "
              f"{seconds / max(self.count, 1):.2f} seconds a photo")
 
     @property
-    def exit_code(self):
+    def exit_code(self) -> int:
+        """1 if a photo failed, else 0."""
         return 1 if self.failed else 0
 
 
 class PhotoRun:
-    """What is done with each photo of a run.
+    """Segments each photo of a run.
 
-    net: a MaskRCNN; results: PhotoResults; save: see save_file; windows: whether results are shown
+    windows: whether the results are shown
     """
 
-    def __init__(self, options, net, results, save, windows):
+    def __init__(self, options: PhotoOptions, net: MaskRCNN, results: PhotoResults, save: Save, windows: bool):
         self.options, self.net, self.results, self.save, self.windows = options, net, results, save, windows
 
-    def segment(self, photo, image, number, output):
-        """Segment one photo, BGR uint8 (H, W, 3), and save and show the results; False where the user ends the run.
+    def segment(self, photo: Path, image: np.ndarray, number: int, output: Path) -> bool:
+        """Segment one photo, and save and show the results. False if the user ends the run.
 
-        photo: its path; number: from 1 in the run; output: the path of its result
+        photo: its path; image: BGR uint8 (H, W, 3); number: from 1 in the run; output: the path of its result
         """
         found = self.find(photo, image)
         annotated, colors = self.draw(image, found)
@@ -183,21 +205,25 @@ class PhotoRun:
         self.results.add(SeenPhoto(image, found, number, str(photo)), annotated, colors)
         return not self.windows or show_result(image, found, annotated, self.options.visualize)
 
-    def find(self, photo, image):
-        """The Instances in a photo; lines say what was found and how long it took."""
+    def note_failure(self, photo: Path, error: SegmentationError) -> None:
+        """Add a photo that failed to the results."""
+        self.results.add_failure(photo, error)
+
+    def find(self, photo: Path, image: np.ndarray) -> Instances:
+        """The Instances in a photo. They are printed, with the seconds of the network."""
         info(f"{photo}: {image.shape[1]}x{image.shape[0]} pixels")
         start = time.perf_counter()
         boxes, masks = self.net.forward(image)
         info(f"Mask R-CNN took {time.perf_counter() - start:.6f} seconds")
         info(f"boxes shape: {boxes.shape}")
         info(f"masks shape: {masks.shape}")
-        found = self.net.decode(boxes, masks, image.shape[:2])
+        found = self.net.decode(boxes, masks, (image.shape[0], image.shape[1]))
         for i, (box, score, class_id) in enumerate(zip(found.boxes.tolist(), found.scores, found.class_ids)):
             info(f"{self.net.labels[class_id]}: {score:.4f}, box {tuple(box)}, mask {found.area(i)} pixels")
         return found
 
-    def draw(self, image, found):
-        """(the photo with its objects drawn, a colour for each of them)."""
+    def draw(self, image: np.ndarray, found: Instances) -> tuple[np.ndarray, list[Color]]:
+        """(a copy of the photo with its objects drawn, the colour of each object)."""
         drawing, annotated = self.options.drawing, image.copy()
         colors = colors_for(drawing.palette, found, self.net.colors, self.options.seed)
         captions = [caption(found, i, self.net.labels) for i in range(len(found))]
@@ -205,30 +231,31 @@ class PhotoRun:
         return annotated, colors
 
 
-def save_file(path, picture):
-    """Write a picture to its path."""
+def save_file(path: Path, picture: np.ndarray) -> None:
+    """A Save that writes to the path."""
     write_picture(path, picture)
     info(f"saved {path}")
 
 
-def save_to(stream, path, picture):
-    """Write a picture to a binary stream, in the format of the path's suffix."""
+def save_to(stream: BinaryIO, path: Path, picture: np.ndarray) -> None:
+    """A Save, once `stream` is given, that writes to this stream, in the format of the path's suffix."""
     stream.write(encode_picture(picture, path.suffix, "standard output"))
     stream.flush()
 
 
-def show_result(image, found, annotated, visualize):
-    """Show the steps of each object, if asked for, then the result; False where the user ends the run."""
+def show_result(image: np.ndarray, found: Instances, annotated: np.ndarray, visualize: int) -> bool:
+    """Show the result; with `visualize`, before it the steps of each object. False if the user ends the run."""
     for i in range(len(found) if visualize else 0):
         if not show(dict(zip(("ROI", "Mask", "Segmented"), segmentation_steps(image, found, i)))):
             return False
     return show({"Output": annotated})
 
 
-def main(argv=None):
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command line; the exit code. argv: without the name of the program; None: those of this process"""
     options = parse(make_parser(), argv, PhotoOptions.of)
     if not options.to_stdout:
         return run(partial(segment_photos, save=save_file), options)
-    save = partial(save_to, getattr(sys.stdout, "buffer", None))
-    with redirect_stdout(sys.stderr):  # the picture is to be alone on standard output
+    save = partial(save_to, sys.stdout.buffer)
+    with redirect_stdout(sys.stderr):  # on standard output there must be nothing but the picture
         return run(partial(segment_photos, save=save), options)

@@ -1,22 +1,40 @@
-"""How far a long run is: a bar on a terminal, a line now and then elsewhere."""
+"""How far a long run is: a bar on a terminal, else a line every 30 seconds."""
 
 import sys
 import time
+from typing import Optional, Protocol
 
 from tqdm import tqdm
 
-LINE_EVERY = 30  # seconds between lines where stderr is no terminal
+LINE_EVERY = 30  # seconds between lines if stderr is no terminal
+
+
+class AnyProgress(Protocol):
+    """A Progress or a Share. It is used in a `with` block."""
+
+    def step(self) -> None:
+        """One more frame is done."""
+        ...
+
+    def __enter__(self) -> "AnyProgress": ...
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 class Progress:
-    """Frames, or what `unit` says, done of `total` (None where nobody knows), `done` of them before this run."""
+    """Shows how many frames are done.
 
-    def __init__(self, total, done=0, unit="frame"):
+    total: how many there are; None: nobody knows
+    done: how many of them were done before this run
+    unit: what is counted
+    """
+
+    def __init__(self, total: Optional[int], done: int = 0, unit: str = "frame"):
         self.total, self.before, self.count, self.began = total, done, done, time.monotonic()
         self.unit, self.line = unit, self.began
         self.bar = tqdm(total=total, initial=done, unit=unit) if sys.stderr.isatty() and total != 1 else None
 
-    def step(self):
+    def step(self) -> None:
         """One more frame is done."""
         self.count += 1
         now = time.monotonic()
@@ -27,30 +45,37 @@ class Progress:
             print("[INFO] " + tqdm.format_meter(self.count, self.total, now - self.began, initial=self.before,
                                                 unit=self.unit, ncols=0), file=sys.stderr, flush=True)
 
-    def skip(self, frames):
-        """So many frames are there already."""
+    def skip(self, frames: int) -> None:
+        """So many more frames were done before this run."""
         self.before, self.count = self.before + frames, self.count + frames
         if self.bar is not None:
-            self.bar.initial += frames
+            self.bar.initial += frames  # tqdm has no method for this; the rate is counted from here
             self.bar.update(frames)
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
 
 
 class Share:
-    """One video's part in the Progress of a run over several, of which `done` frames were done before."""
+    """One video's share in the Progress of a run of several videos.
 
-    def __init__(self, whole, done=0):
-        self.whole, self.step = whole, whole.step
+    done: how many frames of the video were done before this run
+    """
+
+    def __init__(self, whole: Progress, done: int = 0):
+        self.whole = whole
         whole.skip(done)
 
-    def __enter__(self):
+    def step(self) -> None:
+        """One more frame is done."""
+        self.whole.step()
+
+    def __enter__(self) -> "Share":
         return self
 
-    def __exit__(self, *error):
-        """The others go on."""
+    def __exit__(self, *error: object) -> None:
+        """The progress of the other videos continues."""

@@ -3,14 +3,15 @@
     python -m segmentation.cli.to_onnx                                   # beside the official weights
     python -m segmentation.cli.to_onnx --weights my_graph.pb --out my_graph.onnx
 
-The scripts' --engine does the same by itself; this is for other programs. What goes in and what comes out,
-says segmentation/network/onnx/graph.py, which does the work: preprocessing, boxes, their suppression and the masks are
-all inside.
+The scripts do this themselves if they need it for --engine; this command is for other programs. The model includes
+preprocessing, boxes, their suppression and masks. segmentation/network/onnx/graph.py describes its inputs and outputs.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 from segmentation.cli.options import number_in
 from segmentation.network.model import read_model
@@ -20,8 +21,8 @@ from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.terminal import info, run
 
 
-def work(args):
-    """Read, convert, write; the exit code."""
+def write_onnx(args: argparse.Namespace) -> int:
+    """Read the model, convert it, and write it; the exit code."""
     find_module("onnx")
     model = read_model(find_model(args.mask_rcnn, args.weights))
     out = args.out or model.weights.with_suffix(".onnx")
@@ -32,8 +33,9 @@ def work(args):
     return 0
 
 
-def make_parser():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of this command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("-m", "--mask-rcnn", metavar="DIR", default=MODEL_FOLDER,
                         help="model folder (default: the mask-rcnn-coco of this repository)")
     parser.add_argument("--weights", metavar="FILE", help="another frozen graph")
@@ -45,8 +47,9 @@ def make_parser():
     return parser
 
 
-def main(argv=None):
-    return run(work, make_parser().parse_args(argv))
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command line; the exit code. argv: without the name of the program; None: those of this process"""
+    return run(write_onnx, make_parser().parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -1,33 +1,42 @@
-"""One video of a run: opened, its frames drawn and written, and what is said about it."""
+"""One video of a run: opened, its frames drawn and written, and what is printed about it."""
 
 import signal
 from contextlib import ExitStack, suppress
 from dataclasses import fields
+from fractions import Fraction
 from hashlib import sha1
 from pathlib import Path
+from typing import Callable, Optional
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from pooch import file_hash
 
 from segmentation import SegmentationError
+from segmentation.cli.jobs import Job, MakeProgress
 from segmentation.cli.options import what_decides
+from segmentation.cli.progress import AnyProgress
+from segmentation.cli.stop import StopSignals
 from segmentation.drawing.windows import Preview, display_answers
 from segmentation.files import reason
+from segmentation.network.weights import ModelFiles
 from segmentation.results.outputs import VideoResults
 from segmentation.terminal import info, warn
 from segmentation.video.annotate import Annotator
-from segmentation.video.resumable import PartialVideo
+from segmentation.video.looks import EncodedFrame, Item, Look, VideoLooks
+from segmentation.video.resumable import PartialVideo, PartialWriter
+from segmentation.video.sink import VideoSink
 from segmentation.video.source import Sound, VideoSource
-from segmentation.workers.chunks import CannotCut
+from segmentation.workers.packet_index import CannotCut
 
 
-def open_video(job, network):
-    """(VideoSource, PartialVideo) of a Job, ready to begin.
+def open_video(job: Job, find_files: Callable[[], ModelFiles]) -> tuple[VideoSource, PartialVideo]:
+    """(VideoSource, PartialVideo) of a Job, ready to be read and written.
 
-    network: gives the network, or the facts about it, once the source is known to be good
+    find_files: gives the files of the model; it is called when the source has been opened
 
-    Raises SegmentationError where the source cannot be read or something stands in the way that must not be lost.
+    Raises SegmentationError if the source cannot be read, or if a file exists that must not be lost.
     """
     options, results = job.options, job.options.results
     if job.output.exists() and Path(job.input).exists() and job.output.samefile(job.input):
@@ -40,37 +49,37 @@ def open_video(job, network):
     try:
         if source.live and options.resume:
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
-        partial.start(what_decides_the_frames(job, network().files), job.resume)
+        partial.start(what_decides_the_frames(job, find_files()), job.resume)
     except BaseException:
         source.close()
         raise
     return source, partial
 
 
-def what_decides_the_frames(job, files):
-    """The options and files that a run must share with the one that it resumes, plain values by name."""
-    found = what_decides(job.options)
-    found["--background"] = sha1(np.ascontiguousarray(job.options.drawing.style.background)).hexdigest()
+def what_decides_the_frames(job: Job, files: ModelFiles) -> dict[str, str]:
+    """The options and files that must be the same when a run is resumed, as plain text by name. Files are hashes."""
+    deciding = what_decides(job.options)
+    background = np.ascontiguousarray(job.options.drawing.style.background)
+    deciding["--background"] = sha1(background.data).hexdigest()
     path = Path(job.input)
-    found["--input"] = f"{path.resolve()} of {path.stat().st_size} bytes" if path.is_file() else job.input
+    deciding["--input"] = f"{path.resolve()} of {path.stat().st_size} bytes" if path.is_file() else job.input
     paths = {entry.name: getattr(files, entry.name) for entry in fields(files)}
-    return {**found, **{name: file_hash(path) for name, path in paths.items() if isinstance(path, Path)}}
+    return {**deciding, **{name: file_hash(path) for name, path in paths.items() if isinstance(path, Path)}}
 
 
 class VideoRun:
-    """A video that is open, on its way from source to result.
+    """Takes the stream of an open video, draws the objects, and writes the result.
 
-    looks: an OwnLooks or a SpreadVideo, which gives the stream of the video
-    stop: StopSignals
-    make_progress: (frames or None, frames done before) -> a Progress
+    make_progress: (frames or None, frames done before) -> a Progress or a Share
     """
 
-    def __init__(self, job, looks, stop, make_progress):
+    def __init__(self, job: Job, looks: VideoLooks, stop: StopSignals, make_progress: MakeProgress):
         self.job, self.options, self.looks, self.stop, self.make_progress = job, job.options, looks, stop, make_progress
-        self.source, self.partial, self.preview, self.read = looks.source, looks.partial, None, 0
+        self.source, self.partial, self.read = looks.source, looks.partial, 0
+        self.preview: Optional[Preview] = None
 
-    def work(self):
-        """Annotate the video, keeping what is done whatever happens; the exit code."""
+    def segment(self) -> int:
+        """Segment the video; the exit code. The frames that are done are kept, whatever happens."""
         options, facts = self.options, self.looks.facts
         with self.source, ExitStack() as stack:
             if options.show and display_is_there():
@@ -81,81 +90,93 @@ class VideoRun:
                 self.partial.done))
             self.annotate = Annotator(facts.labels, facts.colors, options.drawing.palette, options.drawing.style,
                                       results, self.partial.state)
-            self.open_output()
+            self.writer = self.open_output()
             stopped = self.write(results)
             self.report()
             if self.source.trouble and stopped is None:
                 warn(f"[ERROR] {self.source.trouble}; what could be read is in {self.job.output}")
         return 128 + stopped if stopped is not None else 1 if self.source.trouble else 0
 
-    # ---- Its parts -------------------------------------------------------------------------------------------
+    # ---- Its steps -------------------------------------------------------------------------------------------
 
-    def write(self, results):
-        """Write every frame, and complete the result; the number of the signal that stopped the run, or None."""
-        partial = self.partial
+    def write(self, results: VideoResults) -> Optional[int]:
+        """Write every frame and complete the result.
+
+        Returns the number of the signal that stopped the run; then the result stays partial. None: no signal.
+        """
+        path = self.partial.files.partial
         try:
-            self.process()
-            stopped = self.stop.number  # a signal from here on comes too late: the video is complete
+            self.take_all()
+            stopped = self.stop.received  # from here on a signal comes too late: all frames are written
             if stopped is not None:
                 results.keep_partial()
             info("cleaning up...")
             if stopped is None:
-                partial.finish(self.read)
+                self.writer.finish(self.read)
         except (av.error.FFmpegError, OSError) as error:
-            raise SegmentationError(f"cannot write {partial.path}: {reason(error)}; {keep(partial)}") from error
+            raise SegmentationError(f"cannot write {path}: {reason(error)}; {stop_early(self.writer)}") from error
         except SegmentationError as error:
-            raise SegmentationError(f"{error}; {keep(partial)}") from error
+            raise SegmentationError(f"{error}; {stop_early(self.writer)}") from error
         except CannotCut:
-            keep(partial)
+            stop_early(self.writer)
             raise
         except BaseException:
-            warn(f"[INFO] {keep(partial)}")
+            warn(f"[INFO] {stop_early(self.writer)}")
             raise
         if stopped is not None:
-            warn(f"[INFO] stopped; {keep(partial)}")
+            warn(f"[INFO] stopped; {stop_early(self.writer)}")
         return stopped
 
-    def process(self):
-        """Take every frame and all sound until the stream ends or the run is stopped."""
+    def take_all(self) -> None:
+        """Take every frame and all sound, until the stream ends or the run is stopped."""
         try:
             with self.make_progress(self.looks.frames, self.partial.done) as progress, self.looks.looks() as looks:
                 for item in looks:
-                    if isinstance(item, Sound):
-                        self.partial.write_sound(item)
-                    elif not self.take(item, progress):
+                    if not self.take(item, progress):
                         break
         except TimeoutError as error:
             info(f"{self.source.name} has ended: {error}")
 
-    def take(self, look, progress):
-        """Draw and write the frame of a Look; False where the user ends the run."""
-        partial, annotate = self.partial, self.annotate
-        self.read += 1
-        annotate.account(look)
-        if look.number < partial.done:
-            partial.keep()
+    def take(self, item: Item, progress: AnyProgress) -> bool:
+        """Draw and write a frame of the stream, or write its sound. False if the user ends the run."""
+        if isinstance(item, Sound):
+            self.writer.write_sound(item)
             return True
-        if look.packet is None:
-            image = annotate(look)
-        elif look.fresh:
-            annotate.count(look.found)
-        if look.number == partial.done:
-            self.estimate()
-        if look.packet is not None:
-            partial.append(look.packet, annotate.state())
-        elif self.preview and not self.preview.show(image):
-            if not self.source.live:
-                self.stop.note(signal.SIGINT)
-            return False
+        self.read += 1
+        self.annotate.account(item)
+        if isinstance(item, Look):
+            if not self.take_look(item):
+                return False
+        elif isinstance(item, EncodedFrame):
+            self.take_encoded(item)
         else:
-            partial.write(image, None if self.options.fps else look.time, annotate.state())
+            self.writer.copy_frame()
+            return True
         progress.step()
         return True
 
-    # ---- What is said ----------------------------------------------------------------------------------------
+    def take_look(self, look: Look) -> bool:
+        """Draw the objects of a Look, show its image in the preview, and write it. False if the user ends the run."""
+        image = self.annotate(look)
+        self.estimate(look.number)
+        if self.preview and not self.preview.show(image):
+            if not self.source.live:
+                self.stop.note(signal.SIGINT)
+            return False
+        self.writer.write(image, None if self.options.fps else look.time, self.annotate.state())
+        return True
 
-    def open_output(self):
-        """Open the result, and say in lines how it differs from the source."""
+    def take_encoded(self, frame: EncodedFrame) -> None:
+        """Count the objects of a frame that a worker has encoded, and write it."""
+        if frame.found is not None:
+            self.annotate.count(frame.found)
+        self.estimate(frame.number)
+        self.writer.append(frame.packet, self.annotate.state())
+
+    # ---- What is printed -------------------------------------------------------------------------------------
+
+    def open_output(self) -> PartialWriter:
+        """Open the result, and print how it differs from the source."""
         options, source = self.options, self.source
         if source.frames:
             info(f"{source.frames} total frames in video")
@@ -166,21 +187,27 @@ class VideoRun:
                  "another")
         rate = options.fps or source.rate
         sound = [] if options.no_audio or rate != source.rate else source.sound
-        sink = self.partial.open(source.size_wh, rate, sound)
+        writer = self.partial.open(source.size_wh, rate, sound)
+        self.print_output(writer.sink, rate)
+        if not options.no_audio:
+            self.warn_of_lost_sound(writer.sink, sound)
+        if self.partial.done:
+            info(f"going on after {self.partial.done} frames")
+        return writer
+
+    def print_output(self, sink: VideoSink, rate: Fraction) -> None:
+        """Print how the result is encoded, and what of the source it does not have."""
+        source = self.source
         info(f"writing {sink.codec}, {sink.size_wh[0]}x{sink.size_wh[1]}, {float(rate):g} frames a second to "
              f"{self.job.output}")
         if any(sink.padding):
             info(f"{sink.codec} needs even sides: padded by one from {source.size_wh[0]}x{source.size_wh[1]}")
-        if source.variable and sink.fixed_rate and not options.fps:
+        if source.variable and sink.fixed_rate and not self.options.fps:
             info("the frames of the source come at varying times, here at their average rate; .mkv and .mp4 keep the "
                  "times")
-        if not options.no_audio:
-            self.warn_of_lost_sound(sink, sound)
-        if self.partial.done:
-            info(f"going on after {self.partial.done} frames")
 
-    def warn_of_lost_sound(self, sink, sound):
-        """Say which sound is left out, and why. sound: the streams that are to be copied."""
+    def warn_of_lost_sound(self, sink: VideoSink, sound: list[AudioStream]) -> None:
+        """Warn if sound is left out. sound: the streams that should be copied"""
         if self.source.sound and not sound:
             warn("[WARNING] the sound is left out: it would not keep up with the other frame rate")
         if self.source.mute:
@@ -189,10 +216,10 @@ class VideoRun:
             if stream not in sink.sound:
                 warn(f"[WARNING] the sound is left out: {self.job.output.suffix} takes no {stream.codec_context.name}")
 
-    def estimate(self):
-        """What the tutorial prints after the first frame."""
+    def estimate(self, number: int) -> None:
+        """Print what the tutorial prints after the first frame, if this frame is the first one to be drawn."""
         annotate, workers, frames = self.annotate, self.looks.workers, self.looks.frames
-        if not annotate.runs:
+        if number != self.partial.done or not annotate.runs:
             return
         seconds = annotate.seconds["network"] / annotate.runs
         info(f"single frame took {seconds:.4f} seconds" + (f", on each of {workers} workers" if workers else ""))
@@ -200,34 +227,34 @@ class VideoRun:
             left = (frames - self.partial.done) / self.options.every / (workers or 1)
             info(f"estimated total time to finish: {seconds * left:.4f}")
 
-    def report(self):
-        """What was done, and where the time went."""
-        annotate, partial = self.annotate, self.partial
-        new = max(partial.sink.frames - partial.done, 0)
-        info(f"{self.read} frames read, {partial.sink.frames} written")
+    def report(self) -> None:
+        """Print what was done and how long each stage took."""
+        annotate, written = self.annotate, self.writer.sink.frames
+        new = max(written - self.partial.done, 0)
+        info(f"{self.read} frames read, {written} written")
         distinct = annotate.count_distinct()
         for label, count in annotate.seen.most_common():
             objects = f"{distinct[label]} objects, " if label in distinct else ""
             info(f"{label}: {objects}seen {count} times on {annotate.network_frames} frames")
         stages = {stage: annotate.seconds[stage] for stage in ("decode", "network", "draw", "encode")}
-        stages["encode"] += partial.seconds
+        stages["encode"] += self.writer.seconds
         info("seconds per frame: " + ", ".join(f"{stage} {seconds / max(new, 1):.4f}"
                                                for stage, seconds in stages.items()))
 
 
-def display_is_there():
-    """Whether the preview can be shown; a line says so where not."""
+def display_is_there() -> bool:
+    """Whether the preview can be shown. If not, a line says so."""
     answers = display_answers()
     if not answers:
         warn("[WARNING] no display answers, so nothing is shown")
     return answers
 
 
-def keep(partial):
-    """End a PartialVideo early; what to say of it."""
-    # The disk that is full for frames is full for the rest.
+def stop_early(writer: PartialWriter) -> str:
+    """End a video before it is complete; returns words that say what is left of it."""
+    # If the disk is full for frames, it is full for the rest too.
     with suppress(av.error.FFmpegError, OSError, SegmentationError):
-        partial.stop()
-    if not partial.frames:
+        writer.stop()
+    if not writer.frames:
         return "nothing was written yet"
-    return f"the first {partial.frames} frames are kept in {partial.path}: go on with --resume"
+    return f"the first {writer.frames} frames are kept in {writer.files.partial}: go on with --resume"

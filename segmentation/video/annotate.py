@@ -1,8 +1,9 @@
-"""Frames drawn on: Annotator takes the Looks of a video in order, draws them, and counts what they show."""
+"""Annotator: draws the objects onto the frames of a video, in order, and counts them."""
 
 import time
-from collections import Counter
-from typing import Optional
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any, Optional
 
 import numpy as np
 
@@ -11,81 +12,89 @@ from segmentation.drawing.palettes import colors_for
 from segmentation.instances import Instances
 from segmentation.results.outputs import VideoResults
 from segmentation.results.rows import SeenFrame
-from segmentation.tracking.instance_ids import InstanceIds
-from segmentation.video.looks import Look
+from segmentation.tracking.instance_ids import Color, InstanceIds
+from segmentation.video.looks import Look, StreamFrame
 
 
 class Annotator:
     """Draws what the network found onto frames that come in order.
 
-    labels, colors: of the network's classes: names, and the model folder's (B, G, R)
-    palette: "class" (a colour for each), "colors" (the same, of the model folder's) or "instance" (an object
-        keeps its colour from frame to frame)
-    style: how they are drawn
-    results: what gets each frame that the network saw, None where nobody does
-    state: what an earlier part of the run left off with, from `state()`
+    labels, colors: the name of each class, and the model folder's (B, G, R) colours
+    palette: "class" (a colour for each class), "colors" (the model folder's colours) or "instance" (an object keeps its
+        colour from frame to frame)
+    style: how the objects are drawn
+    results: gets each fresh frame; None: there are no results
+    state: from `state()` of the run to resume; None: a new run
 
-    seen: how often each label was found; network_frames: on how many frames the network ran
-    seconds: by stage, of all Looks accounted for; runs: of the network, in this part of the run
+    seen: how often each label was seen
+    network_frames: how many fresh frames there were
+    seconds: what the frames took, by stage; runs: of the network, in these seconds
     """
 
-    def __init__(self, labels: list, colors: list, palette: str = "class", style: Optional[Style] = None,
-                 results: Optional[VideoResults] = None, state: Optional[dict] = None):
+    def __init__(self, labels: Sequence[str], colors: Sequence[Color], palette: str = "class",
+                 style: Optional[Style] = None, results: Optional[VideoResults] = None,
+                 state: Optional[dict[str, Any]] = None):
         state = state or {"ids": None, "last": [], "seen": {}, "network_frames": 0}
         self.labels, self.net_colors, self.palette, self.style = labels, colors, palette, style or Style()
         self.results, self.tracker = results, results.tracker if results else None
         self.instance_ids = InstanceIds(state["ids"]) if palette == "instance" and not self.tracker else None
-        self.ids = state["last"]
-        self.seen, self.network_frames = Counter(state["seen"]), state["network_frames"]
-        self.seconds: Counter = Counter()
+        self.ids: list[int] = state["last"]  # of the objects of the last fresh frame
+        self.seen: Counter[str] = Counter(state["seen"])
+        self.network_frames: int = state["network_frames"]
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.runs = 0
 
     def __call__(self, look: Look) -> np.ndarray:
-        """The Look's image with its objects drawn: BGR uint8 (H, W, 3), the same array."""
+        """The image of the Look with its objects drawn: BGR uint8 (H, W, 3), the same array."""
         if look.fresh:
             self.note(look)
         began = time.perf_counter()
         draw_instances(look.image, look.found, self.captions(look.found), self.colors(look.found), self.style)
-        self.seconds["draw"] += time.perf_counter() - began
+        self.add_seconds("draw", time.perf_counter() - began)
         return look.image
 
-    def account(self, look: Look) -> None:
-        """Add up what a Look took."""
-        self.seconds.update(look.seconds)
-        self.runs += look.runs
+    def account(self, frame: StreamFrame) -> None:
+        """Add up what a frame took until now."""
+        for stage, seconds in frame.seconds.items():
+            self.add_seconds(stage, seconds)
+        self.runs += frame.runs
+
+    def add_seconds(self, stage: str, seconds: float) -> None:
+        """Add seconds to a stage: decode, network, draw or encode."""
+        self.seconds[stage] += seconds
 
     def note(self, look: Look) -> None:
-        """Number, count and pass on what was found."""
-        number = self.tracker or self.instance_ids
-        self.ids = number(look.found) if number else []
+        """Take a fresh frame: give its objects ids, count them, and pass the frame to the results."""
+        give_ids = self.tracker or self.instance_ids
+        self.ids = give_ids(look.found) if give_ids else []
         self.count(look.found)
         if self.results:
             self.results.add(SeenFrame(look.image, look.found, look.number, float(look.time),
-                                        self.ids if self.tracker else None))
+                                       self.ids if self.tracker else None))
 
     def count(self, found: Instances) -> None:
-        """Count what the network found on a frame."""
+        """Count the objects of a fresh frame."""
         self.seen.update(self.labels[class_id] for class_id in found.class_ids)
         self.network_frames += 1
 
-    def captions(self, found: Instances) -> list:
+    def captions(self, found: Instances) -> list[str]:
         """The text above each object."""
         return [caption(found, i, self.labels, self.ids[i] if self.tracker else None) for i in range(len(found))]
 
-    def colors(self, found: Instances) -> list:
+    def colors(self, found: Instances) -> list[Color]:
         """The (B, G, R) of each object."""
-        # By what stays the same from frame to frame: an object's number or, without one, its class.
-        numbered = self.tracker or self.instance_ids
-        return colors_for(self.palette, found, self.net_colors, ids=self.ids if numbered else found.class_ids)
+        # What stays the same from frame to frame decides the colour: the id of the object or, without ids, its class.
+        has_ids = self.tracker or self.instance_ids
+        return colors_for(self.palette, found, self.net_colors, ids=self.ids if has_ids else found.class_ids)
 
-    def count_distinct(self) -> Counter:
-        """How many different objects of each class the tracker has numbered, by label; empty without it."""
-        distinct = self.tracker.count_distinct() if self.tracker else {}
+    def count_distinct(self) -> Counter[str]:
+        """How many different objects of each class the tracker has seen, by label; empty without --track."""
+        distinct: dict[int, int] = self.tracker.count_distinct() if self.tracker else {}
         return Counter({self.labels[class_id]: count for class_id, count in distinct.items()})
 
-    def state(self) -> dict:
-        """All that going on after this frame needs, as plain values."""
-        # Copies: it is written down later, when the next frames have changed the originals.
+    def state(self) -> dict[str, Any]:
+        """All that a run needs to continue after this frame, as plain values."""
+        # Copies: they are saved later, when the next frames have changed the originals.
         ids = self.tracker.state() if self.tracker else dict(self.instance_ids.state) if self.instance_ids else None
         return {"ids": ids, "last": list(self.ids), "seen": dict(self.seen), "network_frames": self.network_frames,
                 **(self.results.state() if self.results else {})}

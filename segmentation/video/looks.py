@@ -6,71 +6,155 @@
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Optional, Union
+from typing import Callable, NamedTuple, Optional, Protocol, Union
 
 import av
 import numpy as np
 
 from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.weights import ModelFiles
 from segmentation.threads import ReadAhead
+from segmentation.tracking.instance_ids import Color
+from segmentation.video.container import PATIENCE
 from segmentation.video.resumable import PartialVideo
-from segmentation.video.source import PATIENCE, Frame, Sound, VideoSource
+from segmentation.video.source import Frame, Sound, VideoSource
 
+# The objects of a frame, and the seconds that the network took.
+Find = Callable[[Frame], tuple[Instances, float]]
+
+
+# ---- What is in the stream -------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
-class Look:
-    """A frame and the objects to draw on it.
+class StreamFrame:
+    """A frame in the stream of a video, in one of the three forms below.
 
     number: of the frame, from 0
-    time: seconds from the first frame, exact; None where a worker has drawn and encoded the frame
-    image: BGR uint8 (H, W, 3), not drawn on; None where a worker has drawn and encoded the frame
-    found: the objects of this frame, or of the last one before it that the network saw; None where they are not needed
-    fresh: whether the network saw this frame
-    seconds: by stage (decode, network, draw, encode), what this frame took until now
+    seconds: what the frame took until now, by stage: decode, network, draw, encode
     runs: how many runs of the network are in these seconds
-    packet: the frame drawn and encoded, where a worker has done that
     """
 
     number: int
-    time: Optional[Fraction] = None
-    image: Optional[np.ndarray] = None
-    found: Optional[Instances] = None
-    fresh: bool = False
-    seconds: dict = field(default_factory=dict)
-    runs: int = 0
-    packet: Optional[av.Packet] = None
+    seconds: dict[str, float]
+    runs: int
 
 
-def look_at(items: Iterable[Union[Frame, Sound]], find: Callable[[Frame], tuple], every: int = 1,
-            done: int = 0) -> Iterator[Union[Look, Sound]]:
-    """A Look for each Frame among a source's items, and its Sound as it is.
+@dataclass(frozen=True)
+class WrittenFrame(StreamFrame):
+    """A frame that an earlier run has written. There is nothing to draw."""
 
-    find: Frame -> (Instances, seconds of the network)
-    every: the network sees frames 0, every, 2 * every, ...
-    done: frames before this one exist already. Of these the network sees one at most: the one whose objects are
-        drawn on frame `done`
+
+@dataclass(frozen=True)
+class Look(StreamFrame):
+    """A frame and the objects to draw on it.
+
+    time: seconds from the first frame, exact
+    image: BGR uint8 (H, W, 3), not drawn on
+    found: the objects of this frame if it is fresh; if not, those of the last fresh frame before it
+    """
+
+    time: Fraction
+    image: np.ndarray
+    found: Instances
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the network saw this frame."""
+        return self.runs > 0
+
+
+@dataclass(frozen=True)
+class EncodedFrame(StreamFrame):
+    """A frame that a worker has drawn and encoded.
+
+    The first frame of a chunk has the seconds and runs of the whole chunk; the others have none.
+
+    packet: the encoded frame
+    found: the objects of this frame; None: the network did not see it
+    """
+
+    packet: av.Packet
+    found: Optional[Instances]
+
+
+# Frames come in their order. Sound comes before the first frame that is shown after it.
+Item = Union[StreamFrame, Sound]
+
+
+class NetworkFacts(NamedTuple):
+    """What a run must know about its network: the labels and colours of the classes, and the files of the model."""
+
+    labels: Sequence[str]
+    colors: Sequence[Color]
+    files: ModelFiles
+
+
+class VideoLooks(Protocol):
+    """A video that is open, and its stream. OwnLooks runs the network in this process, SpreadVideo in workers.
+
+    source: the video that is read; partial: the one that is written
+    facts: about the network
+    """
+
+    source: VideoSource
+    partial: PartialVideo
+    facts: NetworkFacts
+
+    @property
+    def frames(self) -> Optional[int]:
+        """How many frames the video has. None: it does not say."""
+        ...
+
+    @property
+    def workers(self) -> Optional[int]:
+        """How many networks run at the same time, if the seconds of a run are those of one of them. None: one.
+
+        None also if the seconds are divided by the number of workers already.
+        """
+        ...
+
+    def looks(self) -> AbstractContextManager[Iterator[Item]]:
+        """The stream, for a `with` block. It is open until the block ends.
+
+        Raises TimeoutError if a live source gives nothing for PATIENCE seconds, and CannotCut if workers cannot do
+        this video.
+        """
+        ...
+
+
+# ---- The stream when the network runs here ---------------------------------------------------------------
+
+def look_at(items: Iterable[Union[Frame, Sound]], find: Find, every: int = 1, done: int = 0) -> Iterator[Item]:
+    """A Look or a WrittenFrame for each Frame of a source's items, and its Sound unchanged.
+
+    every: the network sees the frames 0, every, 2 * every, ...
+    done: an earlier run has written the frames before this one. The network sees at most one of them: the one whose
+        objects are drawn on frame `done`
     """
     found, first = None, done - done % every
     for item in items:
         if isinstance(item, Sound):
             yield item
             continue
-        fresh, seconds = item.number % every == 0 and item.number >= first, {}
+        seconds: dict[str, float] = {}
+        fresh = item.number % every == 0 and item.number >= first
         if fresh:
             found, seconds["network"] = find(item)
-        if item.number >= done:
+        if item.number < done or found is None:
+            yield WrittenFrame(item.number, seconds, int(fresh))
+        else:
             seconds["decode"] = item.seconds
-        yield Look(item.number, item.time, item.image, found, fresh, seconds, runs=int(fresh))
+            yield Look(item.number, seconds, int(fresh), item.time, item.image, found)
 
 
-def timed(net: Callable[[np.ndarray], Instances]) -> Callable[[Frame], tuple]:
+def timed(net: Callable[[np.ndarray], Instances]) -> Find:
     """A `find` for look_at that runs the network here."""
-    def find(frame):
+    def find(frame: Frame) -> tuple[Instances, float]:
         began = time.perf_counter()
         found = net(frame.image)
         return found, time.perf_counter() - began
@@ -78,32 +162,30 @@ def timed(net: Callable[[np.ndarray], Instances]) -> Callable[[Frame], tuple]:
 
 
 class OwnLooks:
-    """The stream of a video whose network runs in this process.
+    """VideoLooks of a video whose network runs in this process.
 
-    source, partial: the video read and the one written; facts: the network, with its labels, colours and files
-    every: the network sees frames 0, every, 2 * every, ...; stopped: says whether the run is to end
+    every: the network sees the frames 0, every, 2 * every, ...
+    stopped: says whether the run must end
     """
 
-    workers = None  # as SpreadVideo's
+    workers = None
 
     def __init__(self, source: VideoSource, partial: PartialVideo, net: MaskRCNN, every: int,
                  stopped: Callable[[], bool]):
-        self.source, self.partial, self.facts, self.every, self.stopped = source, partial, net, every, stopped
+        self.source, self.partial, self.net, self.every, self.stopped = source, partial, net, every, stopped
+        self.facts = NetworkFacts(net.labels, net.colors, net.files)
 
     @property
     def frames(self) -> Optional[int]:
-        """How many frames the source says it has, or None."""
+        """How many frames the source says it has. None: it does not say."""
         return self.source.frames
 
     @contextmanager
-    def looks(self) -> Iterator[Iterator[Union[Look, Sound]]]:
-        """The Looks and the Sound in the order of the source; open while the block lasts.
-
-        Frames are decoded ahead, in another thread. Raises TimeoutError where a live source gives nothing for PATIENCE.
-        """
+    def looks(self) -> Iterator[Iterator[Item]]:
+        """The stream, see VideoLooks. A second thread decodes the frames ahead."""
         live = self.source.live
         items = ReadAhead(self.source.items(), PATIENCE if live else None, self.stopped)
         try:
-            yield look_at(items, timed(self.facts), self.every, self.partial.done)
+            yield look_at(items, timed(self.net), self.every, self.partial.done)
         finally:
             items.close(abandon=live)

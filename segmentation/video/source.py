@@ -3,20 +3,18 @@
     with VideoSource("in.mp4") as source:
         for item in source.items():
             if isinstance(item, Frame):
-                show(item.image, item.time)
+                print(item.number, float(item.time), item.image.shape)
 
-PyAV rather than cv2.VideoCapture: it keeps 30000/1001 as it is, gives each frame's own time and the sound, and
-says why something failed.
+PyAV, not cv2.VideoCapture, because it reads a rate of 30000/1001 exactly, gives the time of each frame and the sound,
+and says why something failed.
 """
 
-import re
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
-from pathlib import Path
+from typing import NamedTuple, Optional, Union
 
 import av
 import cv2
@@ -24,12 +22,9 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import reason
+from segmentation.video.container import declared_seconds, go_to, measured_rate, open_container, seconds_of
 
-PATIENCE = 10  # seconds without a frame after which a camera or stream has ended
-USUAL_RATE = Fraction(30)  # where the source has none that makes sense
-LARGEST_RATE = 240
-BEGINNING = 300  # frames by which an even rate is told from a varying one
-REORDERED = 16  # frames by which H.264 and H.265 reorder at most
+USUAL_RATE = Fraction(30)  # frames a second, if the source has no rate that makes sense
 
 
 @dataclass(frozen=True)
@@ -56,24 +51,36 @@ class Sound:
     time: Fraction
 
 
+class DecodedFrame(NamedTuple):
+    """A frame in PyAV's form, and how many seconds it took to decode."""
+
+    frame: av.VideoFrame
+    seconds: float
+
+
 class VideoSource:
-    """A video file, a camera (its number) or a stream (its address), being read.
+    """Reads a video: a file, a camera (its number) or a stream (its address).
 
-    start, end: seconds from the beginning between which frames are given
-    items(): every Frame and, between them, every packet of Sound, in the order of the source
-    size_wh: width and height as shown, upright; rotation: degrees that the last frame was turned by
-    rate: frames a second, exact; has_rate: whether the source says so itself
-    variable: the frames do not come at one rate
-    live: a camera or stream, which ends when it ends; mute: it has sound, which is not copied
-    trouble: once all items are read, where and why the source broke off, or None
+    start, end: seconds from the beginning; the frames between them are given. end None: all frames from `start`
 
-    Raises SegmentationError where there is no video to read.
+    size_wh: width and height as shown, upright
+    rotation: degrees by which the last frame was turned
+    rate: frames a second, exact; has_rate: whether the source says its rate
+    variable: whether the time between frames varies
+    live: whether it is a camera or stream
+    sound: the sound streams that can be copied; mute: it has sound that cannot be copied
+    trouble: where and why the source broke off, known after the last item; None: it did not
+
+    Raises SegmentationError if there is no video that can be read.
     """
 
-    def __init__(self, name, start=0, end=None):
-        self.name, self.start, self.trouble = str(name), Fraction(start), None
+    def __init__(self, name: object, start: float = 0, end: Optional[float] = None):
+        self.name, self.start = str(name), Fraction(start)
         self.end = None if end is None else Fraction(end)
-        self.damage, self.warned = None, set()
+        self.trouble: Optional[str] = None
+        self.damage: Optional[str] = None
+        self.warned: set[tuple[int, ...]] = set()
+        self.rotation = 0
         self.live = self.name.isdecimal() or "://" in self.name
         self.container = open_container(self.name, self.live)
         try:
@@ -85,14 +92,9 @@ class VideoSource:
             self.mute = self.live and bool(self.container.streams.audio)
             rate, self.variable = measured_rate(None if self.live else self.name, self.stream)
             self.rate, self.has_rate = rate or USUAL_RATE, rate is not None
-            self.rest, self.peeked = self.read(), []
-            # The size as shown is known from a frame alone: the container does not count a rotation in.
-            while not (self.peeked and isinstance(self.peeked[-1], Frame)):
-                self.peeked.append(next(self.rest))
-            self.size_wh = self.peeked[-1].image.shape[1::-1]
-        except StopIteration:
-            self.container.close()
-            raise SegmentationError(f"{self.name} has no frames{self.range_asked_for()}") from None
+            self.rest = self.read()
+            self.peeked: list[Union[Frame, Sound]] = []
+            self.size_wh = self.peek_size()
         except (av.error.FFmpegError, OSError) as error:
             self.container.close()
             raise SegmentationError(f"cannot read {self.name} as a video: {reason(error)}") from error
@@ -100,37 +102,50 @@ class VideoSource:
             self.container.close()
             raise
 
-    def __enter__(self):
+    def __enter__(self) -> "VideoSource":
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def close(self):
-        """Close the file; a live source is left alone."""
-        # A source that gives nothing more can hang in its own closing.
+    def close(self) -> None:
+        """Close the file. A live source stays open: it can hang in its own closing once it gives nothing more."""
         if not self.live:
             self.container.close()
 
-    def range_asked_for(self):
+    def peek_size(self) -> tuple[int, int]:
+        """Width and height of the first frame, as shown. The items up to this frame wait in `peeked`."""
+        # Only a frame tells: the size that the container has does not include the rotation.
+        for item in self.rest:
+            self.peeked.append(item)
+            if isinstance(item, Frame):
+                return width_height(item.image)
+        raise SegmentationError(f"{self.name} has no frames{self.range_asked_for()}")
+
+    def range_asked_for(self) -> str:
+        """Words for an error message."""
         return " in the seconds asked for" if self.start or self.end is not None else ""
 
     @property
-    def frames(self):
-        """How many frames the container says there are, or None. Not to be relied on."""
-        seconds = None if self.live else declared_seconds(self.stream)
-        frames = None if self.live else self.stream.frames or (seconds and round(seconds * self.rate))
+    def frames(self) -> Optional[int]:
+        """How many frames the container says there are. None: it does not say. The true number may differ."""
+        if self.live:
+            return None
+        frames = self.stream.frames or round((declared_seconds(self.stream) or 0) * self.rate)
         if not frames:
             return None
         end = frames / self.rate if self.end is None else min(self.end, frames / self.rate)
         return max(1, round((end - self.start) * self.rate))
 
-    def items(self):
-        """Every Frame and packet of Sound, once; frames of another size are resized to the first's."""
+    def items(self) -> Iterator[Union[Frame, Sound]]:
+        """Every Frame and, between the frames, every packet of Sound, once, in the order of the source.
+
+        Frames of another size than the first are resized to the size of the first.
+        """
         while self.peeked:
             yield self.peeked.pop(0)
         for item in self.rest:
-            if isinstance(item, Frame) and item.image.shape[1::-1] != self.size_wh:
+            if isinstance(item, Frame) and width_height(item.image) != self.size_wh:
                 if item.image.shape not in self.warned:
                     print(f"[WARNING] {self.name} changes its size to {item.image.shape[1]}x{item.image.shape[0]} at "
                           f"frame {item.number}: frames from there on are resized", file=sys.stderr)
@@ -138,36 +153,52 @@ class VideoSource:
                 item = replace(item, image=cv2.resize(item.image, self.size_wh, interpolation=cv2.INTER_AREA))
             yield item
 
-    def read(self):
-        """Frames and sound as they come, from `start` to `end`; sets `trouble` where they break off."""
-        base, last, until, number, early = None, None, None, 0, []
+    def read(self) -> Iterator[Union[Frame, Sound]]:
+        """Frames and sound as they come, from `start` to `end`; sets `trouble` if they break off.
+
+        Times in seconds: shown, of a frame; last, of the frame before it; base, of the first frame that is given;
+        zero, the time that counts as 0 for `start` and `end`.
+        """
+        base: Optional[Fraction] = None
+        last: Optional[Fraction] = None
+        until: Optional[Fraction] = None
         zero = None if self.live else go_to(self.container, self.stream, self.start)
-        for stream, found in self.decode():
-            if stream is not self.stream:
-                early.append(found)  # a decoder's first frame comes after some of the sound
-                if base is not None:
+        number, early = 0, []
+        for item in self.decode():
+            if isinstance(item, av.Packet):
+                early.append(item)  # some of the sound comes before the decoder's first frame
+                if base is not None and zero is not None:
                     yield from self.sound_since(base, zero, early)
                 continue
-            frame, seconds = found
-            shown = frame.pts * frame.time_base if frame.pts is not None else None
-            if shown is None or self.live:
-                shown = (last + 1 / self.rate) if last is not None else (zero or Fraction(0))
+            shown = self.time_of(item.frame, last, zero)
             zero, last = shown if zero is None else zero, shown
             if self.start and shown - zero < self.start:
                 continue
             if self.end is not None and shown - zero >= self.end:
                 return
             base = shown if base is None else base
-            until = shown + max(1 / self.rate, (frame.duration or 0) * frame.time_base)
+            until = shown + max(1 / self.rate, (item.frame.duration or 0) * seconds_of(item.frame.time_base))
             yield from self.sound_since(base, zero, early)
             began = time.perf_counter()
-            image, self.rotation = to_bgr(frame), frame.rotation
-            yield Frame(number, shown - base, image, seconds + time.perf_counter() - began)
+            image, self.rotation = to_bgr(item.frame), item.frame.rotation
+            yield Frame(number, shown - base, image, item.seconds + time.perf_counter() - began)
             number += 1
         self.note_end(number, until, zero)
 
-    def sound_since(self, base, zero, packets):
-        """Sound of the packets that belong to the part asked for; empties the list."""
+    def time_of(self, frame: av.VideoFrame, last: Optional[Fraction], zero: Optional[Fraction]) -> Fraction:
+        """The time of a frame in seconds. If it has none or the source is live, the rate decides.
+
+        last: the time of the frame before it; zero: the time that counts as 0
+        """
+        if frame.pts is not None and not self.live:
+            return frame.pts * seconds_of(frame.time_base)
+        return (zero or Fraction(0)) if last is None else last + 1 / self.rate
+
+    def sound_since(self, base: Fraction, zero: Fraction, packets: list[av.Packet]) -> Iterator[Sound]:
+        """The Sound of those packets that are between `start` and `end`; empties the list.
+
+        base: the time of the first frame that is given; zero: the time that counts as 0; both in seconds
+        """
         for packet in packets:
             if packet.pts is not None:
                 at = packet.pts * packet.time_base
@@ -176,8 +207,8 @@ class VideoSource:
                     yield Sound(packet, at - base)
         packets.clear()
 
-    def decode(self):
-        """(stream, packet) of sound and (stream, (frame, seconds)) of the picture, until the end or an error."""
+    def decode(self) -> Iterator[Union[av.Packet, DecodedFrame]]:
+        """The packets of sound and the decoded frames of the picture, until the end or an error."""
         packets = self.container.demux([self.stream, *self.sound])
         while True:
             began = time.perf_counter()
@@ -190,128 +221,50 @@ class VideoSource:
                 return
             if packet.stream is not self.stream:
                 if packet.size:
-                    yield packet.stream, packet
+                    yield packet
                 continue
             try:
-                frames = packet.decode()
+                frames = self.stream.decode(packet)
             except av.error.FFmpegError as error:
-                if not self.live:  # a stream is often joined in the middle of something
+                if not self.live:  # the first packet of a live stream is often not the beginning of a frame
                     self.damage = f"{self.name} is damaged, a part of it could not be decoded: {reason(error)}"
                 continue
             for frame in frames:
-                yield self.stream, (frame, (time.perf_counter() - began) / len(frames))
+                yield DecodedFrame(frame, (time.perf_counter() - began) / len(frames))
             began = time.perf_counter()
 
-    def note_end(self, number, until, zero, trouble=None):
-        """Set `trouble` where reading broke off, or where the picture ends well before its declared length.
+    def note_end(self, count: int, until: Optional[Fraction], zero: Optional[Fraction],
+                 trouble: Optional[str] = None) -> None:
+        """Set `trouble` if reading broke off, or if the picture ends well before its declared length.
 
-        A file that was cut off gives no error: its frames just end.
+        A file of which the end is missing gives no error: its frames just end.
 
-        number: how many frames were read; until: the end of the last one, and zero: the time that counts as 0, in
-            seconds; trouble: why reading broke off, where somebody else has read the file
+        count: how many frames were read
+        until, zero: the time at which the last frame ends, and the time that counts as 0, in seconds
+        trouble: why reading broke off, if another object has read the file
         """
         self.trouble = trouble or self.trouble
         declared = None if self.live else declared_seconds(self.stream)
-        if self.trouble is None and declared and until is not None:
+        if self.trouble is None and declared and until is not None and zero is not None:
             missing = declared - (until - zero)
             if missing > max(Fraction(1, 4), 3 / self.rate):
                 self.trouble = f"it should last {float(declared):.2f} s"
         if self.trouble is not None:
-            self.trouble = f"{self.name} breaks off after frame {number - 1}: {self.trouble}"
+            self.trouble = f"{self.name} breaks off after frame {count - 1}: {self.trouble}"
         elif self.damage is not None:
             self.trouble = self.damage
 
 
-def open_container(name, live):
-    """A PyAV container to read from; SegmentationError where it cannot be opened."""
-    if not live and not Path(name).is_file():
-        raise SegmentationError(f"cannot read {name}: there is no such file")
-    options = {"timeout": PATIENCE} if live else {}
-    if name.isdecimal():
-        formats = {"linux": ("v4l2", f"/dev/video{name}"), "darwin": ("avfoundation", name),
-                   "win32": ("dshow", f"video={name}")}
-        options["format"], name = formats.get(sys.platform, formats["linux"])
-    try:
-        return av.open(name, **options)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SegmentationError(f"cannot read {name} as a video: {reason(error)}") from error
+def width_height(image: np.ndarray) -> tuple[int, int]:
+    """Width and height of an image, in pixels."""
+    return image.shape[1], image.shape[0]
 
 
-def go_to(container, stream, start):
-    """Seek a file to the keyframe at or before `start` seconds; the time that counts as 0, in seconds."""
-    zero = (stream.start_time or 0) * stream.time_base
-    # In MPEG streams FFmpeg seeks into the middle of what it cannot decode without the keyframe before.
-    if start and stream.start_time is not None and container.format.name not in ("mpegts", "mpeg"):
-        with suppress(av.error.FFmpegError):  # what has no times cannot seek, and is read up to there
-            container.seek(int((start + zero) * av.time_base))
-    return zero
+def to_bgr(frame: av.VideoFrame, rotation: Optional[int] = None) -> np.ndarray:
+    """A decoded frame as BGR uint8 (H, W, 3), turned upright.
 
-
-def frame_rate(stream):
-    """Frames a second as the container has them; None where that makes no sense.
-
-    Where the two rates that FFmpeg offers agree but for rounding, the guessed one is the exact one, such as
-    30000/1001. Where they do not, the average keeps the length.
+    rotation: degrees counterclockwise by which it is turned; None: what the frame itself says
     """
-    average, guessed = stream.average_rate or 0, stream.guessed_rate or 0
-    rates = [rate for rate in (guessed, average) if 0 < rate <= LARGEST_RATE]
-    if len(rates) == 2 and abs(average / guessed - 1) > 0.002:
-        return average
-    return rates[0] if rates else None
-
-
-def measured_rate(name, stream):
-    """(frames a second, whether they vary) of a file, by the times of its packets where they are not even.
-
-    Nothing is decoded, and of an even video only the beginning is read. Without a name, it is as declared.
-    """
-    declared = frame_rate(stream)
-    if name is None:
-        return declared, False
-    with av.open(name) as container:
-        times = sorted(islice(packet_times(container), BEGINNING))
-        # Between the last ones, B-frames may still be missing.
-        sure = times[:-REORDERED] if len(times) == BEGINNING else times
-        steps = np.diff(sure) if len(sure) > 2 else np.ones(1)
-        # Times are rounded to the time base, in Matroska to a thousandth.
-        if np.ptp(steps) <= max(2, 0.05 * np.median(steps)):
-            return declared, False
-        times = sorted([*times, *packet_times(container)])
-    if stream.frames == len(times):
-        return declared, True
-    seconds = (times[-1] - times[0] + Fraction(float(np.median(steps)))) * stream.time_base
-    rate = (len(times) / seconds).limit_denominator(100_000)
-    return (rate if 0 < rate <= LARGEST_RATE else None), True
-
-
-def packet_times(container):
-    """The times of a container's frames, in units of the stream's time base, in the order of the file."""
-    try:
-        for packet in container.demux(video=0):
-            if packet.pts is not None:
-                yield packet.pts
-    except (av.error.FFmpegError, OSError):
-        return  # whoever decodes it will say so
-
-
-def declared_seconds(stream):
-    """How long the container says that the picture lasts, or None where it does not say."""
-    if stream.container.format.name == "avi":
-        # FFmpeg takes the length of an AVI from the file's own; only its header knows of what was cut off.
-        return stream.frames / stream.average_rate if stream.frames and stream.average_rate else None
-    if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
-    match = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))  # Matroska's tag
-    if match:
-        hours, minutes, seconds = match.groups()
-        # The tag is the time of the end, counted from the container's beginning.
-        begins = (stream.start_time or 0) * stream.time_base
-        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - max(begins, 0)
-    return None
-
-
-def to_bgr(frame, rotation=None):
-    """A decoded frame as BGR uint8 (H, W, 3), turned upright: by `rotation` degrees, or what it says itself."""
     image, rotation = frame.to_ndarray(format="bgr24"), frame.rotation if rotation is None else rotation
-    # FFmpeg's angle is counterclockwise, as rot90's.
+    # FFmpeg's angle is counterclockwise, like that of rot90.
     return np.ascontiguousarray(np.rot90(image, round(rotation / 90) % 4)) if rotation else image

@@ -1,117 +1,178 @@
-"""What workers made of a run's videos, merged in order: Spread, and SpreadVideo, one video's part in it.
+"""The stream of a video from what its workers made: Spread, all videos of a run; SpreadVideo, one of them.
 
-    with Spread(workers, facts, jobs, open_video, stopped) as spread:
-        for job in jobs:
-            with spread.video(job).looks() as looks:    # the stream that segmentation/video/looks.py describes
-                ...
+    jobs = [SpreadJob("in.mp4", Path("out.mp4"), every=1, palette="class", style=Style(), fps=None, draws_here=False)]
 
-Chunks are given out ahead of what is merged, across the ends of videos, so that workers have work to the last.
-With colours by class, workers draw and encode, and their packets are written as they come. Colours by instance are
-decided in the order of the frames. There workers only run the network, and this process decodes, draws and encodes.
+    def open_video(job):                                   # ready to be read and written
+        partial = PartialVideo(job.output)
+        partial.start({})
+        return VideoSource(job.name), partial
+
+    with Spread(workers, facts, jobs, open_video, stopped=lambda: False) as spread:    # facts: NetworkFacts
+        with spread.video(jobs[0]).looks() as looks:
+            for item in looks:                             # the stream that segmentation/video/looks.py describes
+                print(item)
+
+A second thread reads chunks ahead, also those of the next video, so that the workers always have some.
+
+If colours depend on the class, workers draw and encode, and their packets are written as they come. If they depend on
+the frames before (--palette instance), workers only run the network; this process decodes, draws and encodes.
 """
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, Optional
-
-import av
+from typing import Callable, Optional
 
 from segmentation import SegmentationError
-from segmentation.network.weights import ModelFiles
+from segmentation.drawing.draw import Style
+from segmentation.instances import Instances
 from segmentation.threads import ReadAhead
-from segmentation.video.looks import Look, look_at
+from segmentation.video.looks import EncodedFrame, Item, NetworkFacts, WrittenFrame, look_at
+from segmentation.video.resumable import PartialVideo
 from segmentation.video.sink import Coding, FrameTimes
-from segmentation.workers.chunks import CannotCut, PacketIndex, chunk_size, cut, read_chunks
-from segmentation.workers.processes import Drawing, in_order
-
-
-class NetworkFacts(NamedTuple):
-    """What a run must know of a network that runs elsewhere: the labels and colours of its classes, and its files."""
-
-    labels: list
-    colors: list
-    files: ModelFiles
+from segmentation.video.source import Frame, Sound, VideoSource
+from segmentation.workers.chunks import chunk_size, cut, read_chunks
+from segmentation.workers.ordering import Job, Outcome, Workers, in_order
+from segmentation.workers.packet_index import CannotCut, PacketIndex
+from segmentation.workers.tasks import Drawing, Part
 
 
 @dataclass(frozen=True)
 class SpreadJob:
-    """What Spread must know of a video.
+    """What Spread must know about a video.
 
-    output: the path of the result; every: the network sees frames 0, every, 2 * every, ...
-    palette, style: as Annotator's; fps: frames a second of the result, None for the source's
-    draws_here: whether the frames must be drawn in this process, in their order
+    name: the video itself, as of VideoSource; output: the path of the result
+    every: the network sees the frames 0, every, 2 * every, ...
+    palette, style: as of Annotator
+    fps: frames a second of the result; None: those of the source
+    draws_here: whether this process must draw the frames, in their order
     """
 
     name: str
     output: Path
     every: int
     palette: str
-    style: object
-    fps: Optional[object]
+    style: Style
+    fps: Optional[Fraction]
     draws_here: bool
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A step in the merging of a video: a chunk, or an event without one.
+    """A step in the merging of a video. The first piece is an OpenedPiece or a FailedPiece.
 
-    The first piece says that the video is open, or holds the error that prevented opening. The last one holds the rest
-    of the sound.
-
-    name: of the video, for messages; job: the (Chunk, Drawing) to do; sound: that comes before the chunk's end
+    spread_job: of the video
+    job: the chunk that a worker has to do, and its Drawing. None: no chunk, as in the first piece and in the last one
+    sound: what comes before the end of the chunk; in the last piece, the rest
     """
 
+    spread_job: SpreadJob
+    job: Optional[Job]
+    sound: list[Sound]
+
+    @property
+    def name(self) -> str:
+        """The name of the video, for messages."""
+        return self.spread_job.name
+
+
+@dataclass(frozen=True)
+class OpenedPiece(Piece):
+    """The video is open."""
+
     video: "SpreadVideo"
-    name: str
-    job: Optional[tuple] = None
-    sound: list = field(default_factory=list)
-    error: Optional[Exception] = None
+
+
+@dataclass(frozen=True)
+class FailedPiece(Piece):
+    """The error that prevented opening the video, or reading more of it. No piece of the video comes after this one."""
+
+    error: Exception
 
 
 class Spread:
-    """All videos of a run on their way through the workers.
+    """All videos of a run, whose chunks are given to workers.
 
-    workers: see processes.py; facts: NetworkFacts; jobs: a SpreadJob for each video, in order
-    open_video: SpreadJob -> (VideoSource, PartialVideo), ready to begin
-    stopped: says whether the run is to end
+    workers: in their `with` block
+    facts: about the network that the workers run
+    jobs: one for each video, in order
+    open_video: opens the video of a job: the VideoSource, and the PartialVideo after its `start`
+    is_stopped: says whether the run must end
     """
 
-    def __init__(self, workers, facts, jobs, open_video, stopped):
-        self.workers, self.facts, self.open_video, self.is_stopped = workers, facts, open_video, stopped
-        self.closed, self.ahead = False, None
-        pieces = (piece for job in jobs for piece in SpreadVideo(self, job).pieces())
+    def __init__(self, workers: Workers, facts: NetworkFacts, jobs: Sequence[SpreadJob],
+                 open_video: Callable[[SpreadJob], tuple[VideoSource, PartialVideo]], is_stopped: Callable[[], bool]):
+        self.workers, self.facts, self.open_video, self.is_stopped = workers, facts, open_video, is_stopped
+        self.closed = False
+        self.given_up: set[SpreadJob] = set()
+        self.ahead: Optional[tuple[Piece, Outcome]] = None
+        pieces = (piece for job in jobs for piece in self.pieces(job))
         self.parts = ReadAhead(in_order(workers, pieces, self.stopped), stopped=self.stopped, depth=1)
 
-    def __enter__(self):
+    def __enter__(self) -> "Spread":
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.closed = True
         self.workers.give_up()
         self.parts.close()
 
-    def stopped(self):
+    def stopped(self) -> bool:
+        """Whether no more chunks are needed."""
         return self.closed or self.is_stopped()
 
-    def next(self, video=None):
-        """The next (piece, Part), of that video if one is given; None where there is none (any more)."""
+    def give_up(self, job: SpreadJob) -> None:
+        """Do not read more chunks of this video."""
+        self.given_up.add(job)
+
+    def pieces(self, job: SpreadJob) -> Iterator[Piece]:
+        """Every Piece of a video, in order. It is opened, and its chunks are read, when they are asked for."""
+        if self.stopped():
+            return
+        try:
+            source, partial = self.open_video(job)
+        except SegmentationError as error:
+            yield FailedPiece(job, None, [], error)
+            return
+        try:
+            video = SpreadVideo(self, job, source, partial)
+        except (CannotCut, SegmentationError) as error:
+            source.close()
+            yield FailedPiece(job, None, [], error)
+            return
+        yield OpenedPiece(job, None, [], video)
+        try:
+            yield from video.pieces()
+        except (CannotCut, SegmentationError) as error:
+            yield FailedPiece(job, None, [], error)
+
+    def next(self, job: Optional[SpreadJob] = None) -> Optional[tuple[Piece, Outcome]]:
+        """The next piece and its outcome.
+
+        None if there are no more pieces or, with `job`, if the next piece belongs to another video.
+        """
         entry, self.ahead = self.ahead or next(self.parts, None), None
-        if entry is not None and video is not None and entry[0].video is not video:
+        if entry is not None and job is not None and entry[0].spread_job is not job:
             self.ahead, entry = entry, None
         return entry
 
-    def video(self, job):
-        """The SpreadVideo of that job, open; the error that prevented opening is raised."""
+    def video(self, job: SpreadJob) -> "SpreadVideo":
+        """The open video of that job. Raises the error that prevented opening it.
+
+        Raises KeyboardInterrupt if the run was stopped before its turn.
+        """
         while (entry := self.next()) is not None:
             piece, _ = entry
-            if piece.video.job is job:
-                if piece.error is not None:
-                    raise piece.error
+            if piece.spread_job is not job:
+                self.give_up(piece.spread_job)
+            elif isinstance(piece, OpenedPiece):
                 return piece.video
-            piece.video.give_up()
-        raise KeyboardInterrupt  # stopped before its turn
+            elif isinstance(piece, FailedPiece):
+                raise piece.error
+        raise KeyboardInterrupt
 
 
 class StoppedLooking(Exception):
@@ -119,83 +180,59 @@ class StoppedLooking(Exception):
 
 
 class SpreadVideo:
-    """One video that is done by workers.
+    """VideoLooks of a video whose network runs in workers, see segmentation/video/looks.py.
 
-    source, partial: its VideoSource and PartialVideo; frames: how many it has; facts: NetworkFacts
-    workers: how many the seconds of a network run are each one's; None where they are shared out already
+    Raises CannotCut if the video cannot be cut into chunks, SegmentationError if it cannot be read.
     """
 
-    def __init__(self, spread, job):
-        self.spread, self.job, self.facts, self.given_up = spread, job, spread.facts, False
-
-    def give_up(self):
-        """Nobody wants the video's further pieces."""
-        self.given_up = True
+    def __init__(self, spread: Spread, job: SpreadJob, source: VideoSource, partial: PartialVideo):
+        self.spread, self.job, self.source, self.partial, self.facts = spread, job, source, partial, spread.facts
+        self.index = PacketIndex(source)
+        self.coding = Coding.of(job.output.suffix, source.size_wh, job.fps or source.rate)
+        size = chunk_size(len(self.index) - partial.done, spread.workers.size, job.every)
+        self.ranges = cut(self.index, size, partial.done, job.every)
 
     @property
-    def frames(self):
+    def frames(self) -> int:
+        """How many frames the video has."""
         return len(self.index)
 
     @property
-    def workers(self):
+    def workers(self) -> Optional[int]:
+        """How many networks run at the same time. None: the seconds of a Look are divided by it already."""
         return None if self.job.draws_here else self.spread.workers.size
 
-    # ---- What is given to the workers, in the thread that reads ahead ----------------------------------------
+    # ---- What is given to the workers; this runs in the thread that reads ahead ------------------------------
 
-    def pieces(self):
-        """Every Piece of the video, in order, its chunks read as they are asked for."""
-        if self.spread.stopped():
-            return
-        name, every = self.job.name, self.job.every
-        try:
-            self.source, self.partial = self.spread.open_video(self.job)
-        except SegmentationError as error:
-            yield Piece(self, name, error=error)
-            return
-        try:
-            self.index = PacketIndex(self.source)
-            size = chunk_size(len(self.index) - self.partial.done, self.spread.workers.size, every)
-            chunks = read_chunks(self.index, cut(self.index, size, self.partial.done, every))
-        except (CannotCut, SegmentationError) as error:
-            self.source.close()
-            yield Piece(self, name, error=error)
-            return
-        yield Piece(self, name)
-        try:
-            yield from self.chunk_pieces(chunks)
-        except (CannotCut, SegmentationError) as error:
-            yield Piece(self, name, error=error)
-
-    def chunk_pieces(self, chunks):
-        job = self.job
-        coding = Coding.of(job.output.suffix, self.source.size_wh, job.fps or self.source.rate)
-        times = self.times(coding)
+    def pieces(self) -> Iterator[Piece]:
+        """A Piece for each chunk, and the last one."""
+        job, times = self.job, self.times()
         for _ in range(self.partial.done):
             next(times)
-        for chunk, sound in chunks:
-            if self.given_up:
+        for chunk, sound in read_chunks(self.index, self.ranges):
+            if job in self.spread.given_up:
                 return
             if chunk is None:
-                yield Piece(self, job.name, None, sound)
+                yield Piece(job, None, sound)
             elif job.draws_here:
-                yield Piece(self, job.name, (chunk, Drawing(job.every, job.palette, job.style)), sound)
+                yield Piece(job, (chunk, Drawing(job.every, job.palette, job.style)), sound)
             else:
                 own = tuple(next(times) for _ in range(chunk.first, chunk.last))
-                yield Piece(self, job.name, (chunk, Drawing(job.every, job.palette, job.style, coding, own)), sound)
+                yield Piece(job, (chunk, Drawing(job.every, job.palette, job.style, self.coding, own)), sound)
 
-    def times(self, coding):
-        """The time of each frame in the result, in the units of its Coding."""
-        time_of = FrameTimes(coding)
+    def times(self) -> Iterator[int]:
+        """The time of each frame in the result, in units of the coding's time base."""
+        time_of = FrameTimes(self.coding)
         for number in range(len(self.index)):
             yield time_of(number, None if self.job.fps else self.index.seconds(number))
 
     # ---- What comes back -------------------------------------------------------------------------------------
 
     @contextmanager
-    def looks(self):
-        """The stream of the video, as segmentation/video/looks.py describes it; open while the block lasts."""
+    def looks(self) -> Iterator[Iterator[Item]]:
+        """The stream, see VideoLooks."""
         if not self.job.draws_here:
-            yield self.encoded_looks()
+            yield self.encoded_frames()
             return
         items = ReadAhead(self.looks_to_draw(), stopped=self.spread.stopped)
         try:
@@ -203,11 +240,12 @@ class SpreadVideo:
         finally:
             items.close()
 
-    def looks_to_draw(self):
-        """Each frame decoded here, once the workers have found its objects."""
-        parts, found = self.parts(), {}
+    def looks_to_draw(self) -> Iterator[Item]:
+        """Each frame, decoded here, as soon as the workers have found its objects."""
+        parts = self.parts()
+        found: dict[int, tuple[Instances, float]] = {}
 
-        def find(frame):
+        def find(frame: Frame) -> tuple[Instances, float]:
             while frame.number not in found:
                 entry = next(parts, None)
                 if entry is None and self.spread.stopped():
@@ -223,59 +261,52 @@ class SpreadVideo:
         except StoppedLooking:
             return
 
-    def found_in(self, part):
-        """Frame number -> (Instances, seconds) of a Part; the last piece of a video has none."""
+    def found_in(self, part: Optional[Part]) -> dict[int, tuple[Instances, float]]:
+        """Frame number -> (Instances, seconds of the network) of a Part. Empty for the last piece: it has no Part."""
         if part is None:
             return {}
         seconds = part.seconds.get("network", 0) / max(len(part.found), 1) / self.spread.workers.size
         return {number: (instances, seconds) for number, instances in part.found.items()}
 
-    def encoded_looks(self):
-        """Each frame as a worker has encoded it, and the sound between."""
-        sound, number = deque(), 0
+    def encoded_frames(self) -> Iterator[Item]:
+        """Each frame as a worker has encoded it, and the sound between the frames."""
+        sound: deque[Sound] = deque()
+        number = 0
         for piece, part in self.parts():
             sound.extend(piece.sound)
             while number < self.partial.done:
                 yield from self.sound_until(number, sound)
-                yield Look(number)
-                number += 1
-            for place, entry in enumerate(part.frames if part else ()):
-                yield from self.sound_until(number, sound)
-                yield self.encoded_look(number, part, entry, first=place == 0)
+                yield WrittenFrame(number, {}, 0)
                 number += 1
             if part is None:
                 yield from sound
                 sound.clear()
+                continue
+            for place in range(len(part.frames)):
+                yield from self.sound_until(number, sound)
+                yield self.encoded_frame(number, part, place)
+                number += 1
         self.index.note_end()
 
-    def encoded_look(self, number, part, entry, first):
-        """A frame of a Part; the first of its frames tells what the whole Part took."""
-        found = part.found.get(number)
-        seconds, runs = (part.seconds, len(part.found)) if first else ({}, 0)
-        packet = packet_of(entry, self.partial.sink.coding)
-        return Look(number, None, None, found, found is not None, seconds, runs, packet)
+    def encoded_frame(self, number: int, part: Part, place: int) -> EncodedFrame:
+        """The frame at that place in a Part. The first one has the seconds and runs of the whole Part."""
+        seconds, runs = (part.seconds, len(part.found)) if place == 0 else ({}, 0)
+        return EncodedFrame(number, seconds, runs, part.frames[place].packet(self.coding), part.found.get(number))
 
-    def sound_until(self, number, sound):
-        """The Sound, taken from the front of a deque, that comes before a frame."""
+    def sound_until(self, number: int, sound: deque[Sound]) -> Iterator[Sound]:
+        """The Sound before a frame. It is removed from the front of `sound`."""
         while sound and sound[0].time <= self.index.seconds(number):
             yield sound.popleft()
 
-    def parts(self):
-        """(piece, Part) of the video's further pieces, until its last or until the run is stopped."""
-        while (entry := self.spread.next(self)) is not None:
-            piece, part = entry
-            error = part if isinstance(part, Exception) else piece.error
-            if error is not None:
-                self.give_up()
+    def parts(self) -> Iterator[tuple[Piece, Optional[Part]]]:
+        """(Piece, its Part) for each further piece of the video, until its last one or until the run is stopped.
+
+        Raises the error of a piece or of its chunk.
+        """
+        while (entry := self.spread.next(self.job)) is not None:
+            piece, outcome = entry
+            error = piece.error if isinstance(piece, FailedPiece) else outcome
+            if isinstance(error, Exception):
+                self.spread.give_up(self.job)
                 raise error
-            yield piece, part
-
-
-def packet_of(entry, coding):
-    """An encoded frame as it came from a worker, as a packet."""
-    data, pts, dts, duration, key = entry
-    packet = av.Packet(data)
-    packet.time_base, packet.pts, packet.dts, packet.is_keyframe = coding.time_base, pts, dts, key
-    if duration:
-        packet.duration = duration
-    return packet
+            yield piece, error

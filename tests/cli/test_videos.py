@@ -434,7 +434,7 @@ def test_a_stream_over_http_is_read_to_its_end(segment, tmp_path, monkeypatch):
 
 
 def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("segmentation.video.source.frame_rate", lambda stream: None)
+    monkeypatch.setattr("segmentation.video.container.frame_rate", lambda stream: None)
     assert segment(make_clip(tmp_path / "in.mp4", 10)) == 0
     assert read_clip(tmp_path / "out.avi")[2] == 30
     assert "30 is taken; --fps sets another" in capsys.readouterr().err
@@ -442,9 +442,9 @@ def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monk
 
 @pytest.mark.parametrize("beginning", range(37, 42))
 def test_b_frames_at_the_edge_of_the_beginning_are_no_varying_rate(tmp_path, monkeypatch, beginning):
-    from segmentation.video import source as video_source
-    monkeypatch.setattr(video_source, "BEGINNING", beginning)
-    with video_source.VideoSource(make_clip(tmp_path / "in.mkv", 60, Fraction(30000, 1001))) as source:
+    from segmentation.video.source import VideoSource
+    monkeypatch.setattr("segmentation.video.container.BEGINNING", beginning)
+    with VideoSource(make_clip(tmp_path / "in.mkv", 60, Fraction(30000, 1001))) as source:
         assert (source.rate, source.variable) == (Fraction(30000, 1001), False)
 
 
@@ -490,7 +490,7 @@ def test_real_clips_keep_their_frames_and_their_rate(segment, tmp_path, name, fr
 
 
 def test_frame_rate_of_streams():
-    from segmentation.video.source import frame_rate
+    from segmentation.video.container import frame_rate
     for average, guessed, expected in ((Fraction(25), Fraction(25), 25), (None, Fraction(0), None),
                                        (Fraction(90000), Fraction(90000), None), (Fraction(24), Fraction(50), 24),
                                        (Fraction(29970, 1000), Fraction(30000, 1001), Fraction(30000, 1001)),

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,13 +18,14 @@ from workers.test_chunks import OPEN_GOP, VARYING
 
 import mask_rcnn_video
 from segmentation import SegmentationError
-from segmentation.cli.jobs import find_videos
+from segmentation.cli.finding import find_videos
 from segmentation.network.options import NetworkOptions
 from segmentation.network.weights import find_model
-from segmentation.workers import processes as cluster
-from segmentation.workers.chunks import CannotCut
-from segmentation.workers.merging import Piece
-from segmentation.workers.processes import LocalWorkers, Part, Task, in_order
+from segmentation.workers import ordering
+from segmentation.workers.ordering import in_order
+from segmentation.workers.packet_index import CannotCut
+from segmentation.workers.processes import LocalWorkers
+from segmentation.workers.tasks import Part, Task
 
 LONG = {"b_frames.mp4": {}, "varying.mkv": {"times": [at + 2400 * n for n in range(3) for at in VARYING]},
         "open_gop.mkv": {"options": OPEN_GOP}}
@@ -154,7 +156,7 @@ class FakeTask:
 
 
 def fake_piece(number, behaviour="works", notes=None):
-    return Piece(None, "film.mp4", (Chunk(number, behaviour), notes))
+    return SimpleNamespace(name="film.mp4", job=(Chunk(number, behaviour), notes))
 
 
 def firsts(workers, pieces):
@@ -162,7 +164,7 @@ def firsts(workers, pieces):
 
 
 def test_a_worker_that_dies_or_hangs_costs_its_chunk_alone(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cluster, "SHORTEST_LIMIT", 6)  # beginning a process takes a second or two on a busy machine
+    monkeypatch.setattr(ordering, "SHORTEST_LIMIT", 6)  # beginning a process takes a second or two on a busy machine
     behaviours = ["works", "dies", "works", "hangs", "works", "works"]
     with LocalWorkers(FakeTask(), 2) as workers:
         pieces = [fake_piece(number, how, tmp_path / f"{number}") for number, how in enumerate(behaviours)]
@@ -192,7 +194,7 @@ def test_few_chunks_are_given_out_ahead():
     with LocalWorkers(FakeTask(), 2) as workers:
         pieces = (asked.append(number) or fake_piece(number) for number in range(20))
         for done, _ in enumerate(in_order(workers, pieces)):
-            assert len(asked) <= done + 1 + cluster.AHEAD * 2
+            assert len(asked) <= done + 1 + ordering.AHEAD * 2
     assert len(asked) == 20
 
 
@@ -375,7 +377,7 @@ def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, monke
 def test_without_dask_the_scheduler_option_says_what_to_install(segment, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "segmentation.workers.dask_cluster", raising=False)
-    monkeypatch.setattr("segmentation.cli.jobs.find_model", lambda *args: pytest.fail("looked for the model"))
+    monkeypatch.setattr("segmentation.cli.spreading.find_model", lambda *args: pytest.fail("looked for the model"))
     assert segment(make_clip(tmp_path / "in.mp4", 5), "two.avi", "--scheduler", "tcp://127.0.0.1:1") == 1
     assert "pip install -r requirements-cluster.txt" in capsys.readouterr().err
 

@@ -1,0 +1,59 @@
+"""The workers of a run: none, processes of this machine, or the machines of a Dask cluster.
+
+    jobs = list_jobs(options)
+    with open_spread(options, jobs, StopSignals()) as spread:      # a Spread, or None without workers
+        ...
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Callable, Optional
+
+from segmentation.cli.jobs import Job
+from segmentation.cli.stop import StopSignals
+from segmentation.cli.video_options import VideoOptions
+from segmentation.cli.video_run import open_video
+from segmentation.network.model import read_model
+from segmentation.network.weights import find_model, read_colors
+from segmentation.terminal import info
+from segmentation.video.looks import NetworkFacts
+from segmentation.video.resumable import PartialVideo
+from segmentation.video.source import VideoSource
+from segmentation.workers.merging import Spread, SpreadJob
+from segmentation.workers.ordering import Workers
+from segmentation.workers.processes import LocalWorkers, automatic_workers, cores
+from segmentation.workers.tasks import Task
+
+
+@contextmanager
+def open_spread(options: VideoOptions, jobs: Sequence[Job], stop: StopSignals) -> Iterator[Optional[Spread]]:
+    """The Spread of the videos over the workers that the options ask for. None: they ask for none."""
+    if not jobs or not (options.workers or options.scheduler):
+        yield None
+        return
+    make_workers = workers_for(options)  # before the model: if a package is missing, no model is downloaded
+    files = find_model(options.mask_rcnn, options.weights)
+    facts = NetworkFacts(read_model(files).labels, read_colors(files.colors), files)
+    by_spread = {job.for_spread: job for job in jobs}
+
+    def open_one(spread_job: SpreadJob) -> tuple[VideoSource, PartialVideo]:
+        return open_video(by_spread[spread_job], lambda: files)
+    with make_workers(Task(files, options.network), stop.came) as pool, \
+            Spread(pool, facts, list(by_spread), open_one, stop.came) as spread:
+        yield spread
+
+
+def workers_for(options: VideoOptions) -> Callable[[Task, Callable[[], bool]], Workers]:
+    """A function that makes the workers that the options ask for.
+
+    It takes a Task, and a function that says whether the run must end.
+    """
+    address = options.scheduler
+    if address:
+        from segmentation.workers.dask_cluster import DaskWorkers  # it needs an optional package
+        return lambda task, stopped: DaskWorkers(task, address, stopped)
+    size = options.workers if isinstance(options.workers, int) else automatic_workers()
+    threads = max(1, cores() // size)
+    info(f"{size} workers, threads in each: {threads}")
+    return lambda task, stopped: LocalWorkers(replace(task, threads=threads), size)

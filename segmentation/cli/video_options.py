@@ -1,0 +1,139 @@
+"""The options of the command line for videos: its parser, and VideoOptions, the parsed options as frozen values."""
+
+import argparse
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Optional, Union
+
+from segmentation.cli.finding import several_videos
+from segmentation.cli.options import (
+    BESIDE,
+    DrawingOptions,
+    add_drawing_options,
+    add_network_options,
+    add_result_options,
+    number_in,
+    pick,
+)
+from segmentation.network.options import NetworkOptions
+from segmentation.results.outputs import ResultOptions, check_hiding
+from segmentation.video.container import LARGEST_RATE
+from segmentation.video.sink import find_encoder
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line for videos."""
+    parser = argparse.ArgumentParser(description="Segment the objects in every frame of a video with Mask R-CNN.")
+    group = parser.add_argument_group("video")
+    group.add_argument("-i", "--input", nargs="+", required=True, metavar="VIDEO",
+                       help="video files, folders of them or patterns; the number of a camera or the address of a "
+                            "stream")
+    group.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
+                       help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has; of "
+                            "several videos, the folder to write them to")
+    group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
+    group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    group.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    group.add_argument("--start", type=number_in(0, 1e9), default=0, metavar="S",
+                       help="second of the source to begin at (default: %(default)s)")
+    group.add_argument("--end", type=number_in(0, 1e9), metavar="S", help="second of the source to end before")
+    group.add_argument("--fps", type=frames_a_second, metavar="N",
+                       help="frames a second of the result (default: the source's own)")
+    group.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
+                       help="run the network on every Nth frame and draw its last result on those between "
+                            "(default: %(default)s)")
+    group.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    group.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
+    add_worker_options(parser)
+    add_network_options(parser)
+    add_drawing_options(parser, palette="class")
+    group = add_result_options(parser, "frames")
+    group.add_argument("--track", action="store_true",
+                       help="number the objects: each keeps its number, and with --palette instance its colour, over "
+                            "the whole video")
+    group.add_argument("--timeline", type=Path, metavar="FILE",
+                       help="a plot of how many objects of each class there are over time, .png")
+    return parser
+
+
+def add_worker_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for workers."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--workers", type=workers, metavar="N|auto",
+                       help="processes that share the work, each with its own network; auto is one a core, as far as "
+                            "the memory lasts (default: this process alone)")
+    group.add_argument("--scheduler", metavar="ADDRESS",
+                       help="have the work done by the Dask cluster of this scheduler, such as tcp://host:8786")
+
+
+def workers(text: str) -> Union[int, str]:
+    """An argparse type: --workers."""
+    return text if text == "auto" else number_in(1, 1024, int)(text)
+
+
+def frames_a_second(text: str) -> Fraction:
+    """An argparse type: a frame rate, exact, such as 30, 29.97 or 30000/1001."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= LARGEST_RATE:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and up to {LARGEST_RATE}, got {text!r}")
+    return rate
+
+
+@dataclass(frozen=True, eq=False)
+class VideoOptions:
+    """What the command line asks for; fields are named as the options. A Job (jobs.py) is one video of them.
+
+    The frames of the result do not depend on the fields with the metadata BESIDE. Two runs that differ in no other
+    field give the same frames.
+
+    workers: a number, "auto" or None
+
+    Raises ValueError if two options contradict each other.
+    """
+
+    input: list[str] = field(metadata=BESIDE)
+    output: Path = field(metadata=BESIDE)
+    recursive: bool = field(metadata=BESIDE)
+    overwrite: bool = field(metadata=BESIDE)
+    resume: bool = field(metadata=BESIDE)
+    start: float
+    end: Optional[float]
+    fps: Optional[Fraction]
+    every: int
+    no_audio: bool
+    show: bool = field(metadata=BESIDE)
+    workers: Union[int, str, None] = field(metadata=BESIDE)
+    scheduler: Optional[str] = field(metadata=BESIDE)
+    mask_rcnn: str = field(metadata=BESIDE)  # the frames depend on the files of the model, not on its path
+    weights: Optional[str] = field(metadata=BESIDE)
+    network: NetworkOptions
+    drawing: DrawingOptions
+    results: ResultOptions
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "VideoOptions":
+        """The VideoOptions of parsed options."""
+        return pick(cls, args, network=pick(NetworkOptions, args), drawing=pick(DrawingOptions, args),
+                    results=pick(ResultOptions, args))
+
+    def __post_init__(self) -> None:
+        results = self.results
+        check_hiding(self.drawing.effect, shows=bool(results.cutouts))
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"--end {self.end} is not after --start {self.start}")
+        if not self.several:
+            find_encoder(self.output.suffix)
+        elif self.output.is_file():
+            raise ValueError(f"--output must be a folder for several videos, got the file {self.output}")
+        elif results.json or results.csv or results.cutouts or results.masks or results.timeline:
+            raise ValueError("--json, --csv, --cutouts, --masks and --timeline are for one video: name one --input")
+
+    @cached_property
+    def several(self) -> bool:
+        """Whether --output is a folder, for several videos."""
+        return several_videos(self.input) or self.output.is_dir()

@@ -1,0 +1,179 @@
+"""PacketIndex: which packet of a video file holds which frame, and Decoding: what else a decoder must know.
+
+    with VideoSource("in.mp4") as source:
+        index = PacketIndex(source)
+        print(len(index), index.seconds(10), index.packets_of(10, 20))
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Optional, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from segmentation.files import reason
+from segmentation.video.container import REORDERED, go_to, open_container, seconds_of
+from segmentation.video.source import VideoSource
+
+COLORS = ("color_range", "color_primaries", "color_trc", "colorspace")
+
+
+class CannotCut(Exception):
+    """A video cannot be cut into chunks, because its packets do not say which frames they hold. The text says why."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What a decoder must know besides the packets; plain values.
+
+    codec, tag, extradata, pix_fmt, bits, colors, reorder: as the container gives them to its own decoder
+    coded_wh: width and height as stored
+    size_wh: width and height as shown, after a turn by `rotation` degrees counterclockwise
+    time_base: the unit of the packets' times, in seconds
+    """
+
+    codec: str
+    tag: str
+    extradata: Optional[bytes]
+    pix_fmt: Optional[str]
+    bits: int
+    colors: tuple[int, ...]
+    reorder: int
+    coded_wh: tuple[int, int]
+    size_wh: tuple[int, int]
+    rotation: int
+    time_base: Fraction
+
+    @classmethod
+    def of(cls, stream: VideoStream, size_wh: tuple[int, int], rotation: int) -> "Decoding":
+        """The Decoding of a stream whose frames are shown in that size, after that turn."""
+        context = stream.codec_context
+        return cls(context.codec.name, context.codec_tag, context.extradata, context.pix_fmt,
+                   context.bits_per_coded_sample, tuple(int(getattr(context, name)) for name in COLORS),
+                   context.reorder_depth, (context.width, context.height), size_wh, rotation,
+                   seconds_of(stream.time_base))
+
+    def decoder(self, threads: int = 1) -> VideoCodecContext:
+        """A new decoder with the settings of the container's own."""
+        context = cast(VideoCodecContext, av.CodecContext.create(self.codec, "r"))
+        context.codec_tag, context.extradata, context.pix_fmt = self.tag, self.extradata, self.pix_fmt
+        context.width, context.height = self.coded_wh
+        context.bits_per_coded_sample = self.bits
+        for name, value in zip(COLORS, self.colors):
+            setattr(context, name, value)
+        # Without it, the H.264 decoder learns only from its own mistakes by how far frames are reordered.
+        context.options = {"has_b_frames": str(self.reorder)}
+        context.thread_count, context.thread_type = threads, "AUTO"
+        return context
+
+
+@dataclass
+class PacketLists:
+    """What is read of each packet of the picture, in the order of the file: parallel lists."""
+
+    pts: list[int]
+    keyframe: list[bool]
+    shown: list[bool]
+    durations: list[int]
+
+
+class PacketIndex:
+    """Knows which packet of a video file holds which frame. The place of a packet is its number in the file, from 0.
+
+    source: the VideoSource of the file
+
+    pts: the time of each packet, (packets,) int64, in units of the stream's time base
+    times: the time of each frame, in the order in which they are shown, (frames,) int64, in the same units
+    position: the place of each frame's packet, (frames,)
+    keys: the places of the keyframes
+    durations: how long each packet says that its frame is shown; 0: it does not say
+    zero: the time that counts as 0, in seconds
+    trouble: why reading broke off; None: it did not
+    complete: whether the file has no frame after the last of `times`
+
+    Raises CannotCut if the time of a packet does not say which frame it holds.
+    """
+
+    def __init__(self, source: VideoSource):
+        if source.live:
+            raise CannotCut(f"{source.name} is a camera or stream")
+        self.source = source
+        self.trouble: Optional[str] = None
+        with open_container(source.name, False) as container:
+            stream = container.streams.video[0]
+            self.zero = go_to(container, stream, source.start)
+            self.decoding = Decoding.of(stream, source.size_wh, source.rotation)
+            low, high = self.limits()
+            packets = self.read(container, high)
+        self.durations = packets.durations
+        self.pts = np.array(packets.pts, np.int64)
+        if len(np.unique(self.pts)) != len(self.pts):
+            raise CannotCut(f"frames of {source.name} share their times")
+        shown = np.array(packets.shown, bool)
+        shown &= True if low is None else self.pts >= low
+        self.complete = high is None or not (shown & (self.pts >= high)).any()
+        shown &= True if high is None else self.pts < high
+        order = np.argsort(self.pts, kind="stable")
+        self.position = order[shown[order]]
+        self.times = self.pts[self.position]
+        self.keys = np.flatnonzero(packets.keyframe)
+        if not len(self.times) or not len(self.keys):
+            raise CannotCut(f"{source.name} has no keyframe where it should begin")
+
+    def limits(self) -> tuple[Optional[int], Optional[int]]:
+        """(low, high): the times low <= pts < high are between the source's `start` and `end`. None: no limit."""
+        source, unit = self.source, self.decoding.time_base
+        return (math.ceil((source.start + self.zero) / unit) if source.start else None,
+                None if source.end is None else math.ceil((source.end + self.zero) / unit))
+
+    def read(self, container: InputContainer, high: Optional[int]) -> PacketLists:
+        """The packets of the picture, up to some after the time `high`. Sets `trouble` if reading breaks off.
+
+        Raises CannotCut for a packet without a time, or with new settings for the decoder.
+        """
+        found, past = PacketLists([], [], [], []), 0
+        try:
+            for packet in container.demux(video=0):
+                if not packet.size:
+                    continue
+                if packet.pts is None:
+                    raise CannotCut(f"frames of {self.source.name} have no times")
+                if packet.has_sidedata("new_extradata") or packet.has_sidedata("palette"):
+                    raise CannotCut(f"{self.source.name} changes its settings on the way")
+                found.pts.append(packet.pts)
+                found.keyframe.append(packet.is_keyframe)
+                found.shown.append(not packet.is_discard)  # an edit list can say that a frame is not shown
+                found.durations.append(packet.duration or 0)
+                past = past + 1 if high is not None and packet.pts >= high else 0
+                if past > 2 * REORDERED:
+                    break
+        except (av.error.FFmpegError, OSError) as error:
+            self.trouble = reason(error)
+        return found
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def seconds(self, number: int) -> Fraction:
+        """The time of a frame in seconds from the first one, exact, as VideoSource gives it."""
+        return int(self.times[number] - self.times[0]) * self.decoding.time_base
+
+    def packets_of(self, look: int, last: int) -> tuple[int, int]:
+        """(the place of the first packet, the place of the last one) that the frames look <= number < last need."""
+        needed = self.position[look:last]
+        keys = self.keys[(self.keys <= needed.min()) & (self.pts[self.keys] <= self.times[look])]
+        if not len(keys):
+            raise CannotCut(f"{self.source.name} does not begin with a keyframe")
+        return int(keys[-1]), int(needed.max())
+
+    def note_end(self) -> None:
+        """Tell the source how its frames end. It knows that itself only if it has decoded them all."""
+        if self.complete:
+            last, time_base = self.position[-1], self.decoding.time_base
+            shown_for = max(1 / self.source.rate, self.durations[last] * time_base)
+            self.source.note_end(len(self), int(self.times[-1]) * time_base + shown_for, self.zero, self.trouble)
