@@ -21,6 +21,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -35,11 +36,13 @@ from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import BOXES, MASKS, read_model
 from segmentation.network.onnx import engines as onnx_engines
 from segmentation.network.resizing import parse_size
-from segmentation.network.weights import DEMO, MODEL_FOLDER, find_model
+from segmentation.network.weights import DEMO, MODEL_FOLDER, ModelFiles, find_model
 from segmentation.pictures import read_photo
 from segmentation.video.source import VideoSource
-from segmentation.workers.chunks import PacketIndex, cut, read_chunks
-from segmentation.workers.processes import LocalWorkers, Part, Task
+from segmentation.workers.chunks import cut, read_chunks
+from segmentation.workers.packet_index import PacketIndex
+from segmentation.workers.processes import LocalWorkers
+from segmentation.workers.tasks import EncodedData, Part, Task
 from tests.clips import make_clip
 
 SIZES = ("512x512", "800x800", "1280x720", "1920x1080")
@@ -155,7 +158,7 @@ def differences(expected, found):
 class SleepingNet:
     """Stands for a network that takes 20 ms and finds three objects."""
 
-    labels, colors, weights = ("person",) * 90, [(0, 255, 0)], __file__
+    labels, colors, files = ("person",) * 90, [(0, 255, 0)], ModelFiles(*[Path(__file__)] * 4)
     found = Instances(np.int32([[100, 100, 300, 400], [400, 50, 500, 150], [600, 200, 780, 420]]),
                       np.float32([0.9, 0.8, 0.7]), np.int32([0, 1, 2]), np.ones((3, 15, 15), np.float32), (450, 800))
 
@@ -189,8 +192,8 @@ def compare_video(rounds, frames=300):
             ratios = []
             for _ in range(rounds):
                 net = SleepingNet()
-                mask_rcnn_video.load_network = lambda args, net=net: net
-                with contextlib.redirect_stdout(io.StringIO()):
+                with contextlib.redirect_stdout(io.StringIO()), \
+                        mock.patch("segmentation.cli.videos.load_network", return_value=net):
                     whole, code = seconds(lambda name=name: mask_rcnn_video.main(
                         ["-i", str(source), "-o", str(Path(folder, name)), "--overwrite"]))
                 assert code == 0
@@ -241,7 +244,8 @@ class Echo:
     size: int
 
     def do(self, chunk, drawing):
-        return Part(chunk.first, [(bytes(self.size), 0, 0, 1, True) for _ in chunk.times], {}, {"network": 0.0})
+        frames = [EncodedData(bytes(self.size), 0, 0, 1, True) for _ in chunk.times]
+        return Part(chunk.first, frames, {}, {"network": 0.0})
 
 
 def time_chunks(rounds, size=120_000):
@@ -283,9 +287,8 @@ def echoing_cluster(echo):
             dask_cluster.tasks[self.name] = echo
     with dask_cluster.distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
         task = Task(find_model(MODEL_FOLDER, MODEL_FOLDER / DEMO))
-        pool = dask_cluster.DaskWorkers(task, cluster.scheduler_address)
-        pool.model = EchoModel(task)
-        with pool:
+        with mock.patch.object(dask_cluster, "Model", EchoModel), \
+                dask_cluster.DaskWorkers(task, cluster.scheduler_address) as pool:
             yield pool
 
 
