@@ -23,10 +23,10 @@ GRAPH = MODEL_FOLDER / DEMO
 
 pytestmark = pytest.mark.skipif(not GRAPH.is_file(), reason=f"no demo graph at {GRAPH}")
 
-# PASCAL VOC's classes under COCO's names, and three of COCO's
+# PASCAL VOC's classes under COCO's names, and two of COCO's
 FROM_PHOTOS = {"person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "boat", "bird", "cat", "dog",
                "horse", "sheep", "cow", "bottle", "chair", "couch", "potted plant", "dining table", "tv", "bowl",
-               "spoon", "wine glass"}
+               "wine glass"}
 PICTURES = ["images/example_01.jpg", "images/example_02.jpg", "images/example_03.jpg"]
 
 
