@@ -155,5 +155,5 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
                        help="draws another order and other weights to start from (default: %(default)s)")
     group.add_argument("--views", type=number_in(1, 10**6, int), metavar="N",
                        help="of a pretrained network: keep what its first layers make of N epochs of pictures in "
-                            "memory, 0.1 MB a picture, and train on these (default: new pictures in every epoch)")
+                            "memory, some 0.45 MB a picture, and train on these (default: new pictures in every epoch)")
     group.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
