@@ -67,8 +67,8 @@ def parse_options(argv: Optional[Sequence[str]] = None) -> TrainOptions:
         parser.error("--images and --annotations must be as many")
     if args.val_images and not args.val_annotations:
         parser.error("--val-images needs --val-annotations")
-    args.scale = args.scale or (1.0, 1.0)
     values: dict[str, Any] = {field.name: getattr(args, field.name) for field in fields(TrainOptions)}
+    values["scale"] = args.scale or (1.0, 1.0)
     for name, value in values.items():
         values[name] = tuple(value) if isinstance(value, list) else value
     return TrainOptions(**values)

@@ -96,7 +96,7 @@ def make_model(options: TrainOptions, data: Dataset) -> TorchMaskRCNN:
 def new_model(num_classes: int, width: float, architecture: str, data: Dataset) -> TorchMaskRCNN:
     """A network with random weights that knows the classes of which the data have objects."""
     model = TorchMaskRCNN(num_classes, width, architecture)
-    model.known[:] = torch.from_numpy(data.known)
+    model.set_known(data.known)
     return model
 
 
@@ -108,7 +108,7 @@ def model_of_graph(path: str, width: Optional[float], data: Dataset) -> TorchMas
     model = new_model(len(data.names), width or width_of(consts, path), architecture_of(consts), data)
     take_over(model, consts, path)
     if len(classes_known(consts)) == len(data.names):
-        model.known |= torch.from_numpy(classes_known(consts))
+        model.set_known(classes_known(consts) | data.known)
     return model
 
 

@@ -95,6 +95,10 @@ class TorchMaskRCNN(nn.Module):
 
     # ---- Parts of the network ----
 
+    def set_known(self, known: np.ndarray) -> None:
+        """Set which classes can be found: bool (num_classes,)."""
+        self.known.copy_(torch.from_numpy(known))
+
     def trunk(self, images: torch.Tensor) -> torch.Tensor:
         """Features (B, C, H / 16, W / 16) of RGB images (B, 3, H, W) of 0..255."""
         return self.trunk_layers(self.before_trunk(images))
