@@ -39,7 +39,7 @@ try:
     import distributed
     from distributed.comm import CommClosedError
 except ImportError as error:
-    raise SegmentationError("--scheduler needs Dask: pip install -r requirements-cluster.txt") from error
+    raise SegmentationError("--scheduler needs Dask: pip install distributed") from error
 
 AWAY = 300  # seconds to wait for a scheduler that does not answer or has no workers
 ARRIVAL = 120  # seconds in which a new worker must get the model

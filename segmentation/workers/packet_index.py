@@ -51,8 +51,13 @@ class Decoding:
 
     @classmethod
     def of(cls, stream: VideoStream, size_wh: tuple[int, int], rotation: int) -> "Decoding":
-        """The Decoding of a stream whose frames are shown in that size, after that turn."""
+        """The Decoding of a stream whose frames are shown in that size, after that turn.
+
+        Raises CannotCut if PyAV is too old to tell all of it; the last one for Python 3.9 is.
+        """
         context = stream.codec_context
+        if not hasattr(context, "reorder_depth"):
+            raise CannotCut(f"PyAV {av.__version__} does not say how frames are reordered, a newer one does")
         return cls(context.codec.name, context.codec_tag, context.extradata, context.pix_fmt,
                    context.bits_per_coded_sample, tuple(int(getattr(context, name)) for name in COLORS),
                    context.reorder_depth, (context.width, context.height), size_wh, rotation,

@@ -1,6 +1,7 @@
 """Chunks of packets: whatever the codec does, their frames are those of VideoSource, each once."""
 
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -10,7 +11,7 @@ from conftest import SHARED
 
 from segmentation.video.source import Frame, VideoSource
 from segmentation.workers.chunks import chunk_size, cut, decode, read_chunks
-from segmentation.workers.packet_index import CannotCut, PacketIndex
+from segmentation.workers.packet_index import CannotCut, Decoding, PacketIndex
 
 OPEN_GOP = {"x264-params": "open-gop=1:keyint=12:bframes=3"}
 VARYING = [number * 40 + (0, 13, -9, 20)[number % 4] for number in range(60)]
@@ -145,3 +146,9 @@ def test_a_damaged_frame_ends_the_cutting(tmp_path, name):
 def test_chunks_are_whole_segments_and_enough_for_all():
     assert chunk_size(150, 2) == 48 and chunk_size(100_000, 8) == 240 and chunk_size(0, 1) == 48
     assert chunk_size(100_000, 2, every=5) == 240 and chunk_size(1000, 1, every=10) == 240
+
+
+def test_an_old_pyav_cannot_cut():
+    stream = SimpleNamespace(codec_context=SimpleNamespace(codec=SimpleNamespace(name="h264")))
+    with pytest.raises(CannotCut, match="does not say how frames are reordered"):
+        Decoding.of(stream, (320, 240), 0)
