@@ -322,6 +322,20 @@ def test_a_resume_with_other_options_is_refused(segment, net, tmp_path, capsys):
     assert (tmp_path / "out.partial.avi").read_bytes() == before
 
 
+@pytest.mark.parametrize("role", ["weights", "text_graph", "labels", "colors", "config"])
+def test_a_resume_with_another_model_is_refused(segment, net, tmp_path, capsys, role):
+    paths = {name: tmp_path / name for name in ("weights", "text_graph", "labels", "colors", "config")}
+    for path in paths.values():
+        path.write_text("one")
+    net.files = ModelFiles(**paths)
+    source = make_clip(tmp_path / "in.mp4", 60)
+    net.hook = lambda number: os.kill(os.getpid(), signal.SIGTERM) if number == 20 else None
+    assert segment(source) == 143
+    paths[role].write_text("another")
+    assert segment(source, "out.avi", "--resume") == 1
+    assert f"{role} was " in capsys.readouterr().err
+
+
 def test_resume_without_an_earlier_run_starts_one(segment, tmp_path):
     assert segment(make_clip(tmp_path / "in.mp4", 5), "out.avi", "--resume") == 0
     assert numbers_in(tmp_path / "out.avi") == list(range(5))

@@ -1,0 +1,44 @@
+"""Options: every one of the command line reaches a field, and every field that counts is compared by --resume."""
+
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from segmentation.cli import photos, video_options
+from segmentation.cli.options import DrawingOptions, what_decides
+from segmentation.network.options import NetworkOptions
+from segmentation.results.outputs import ResultOptions
+
+GROUPS = (NetworkOptions, DrawingOptions, ResultOptions)
+
+
+def names(kind):
+    """The names of a dataclass's fields, with those of the groups in place of the groups."""
+    return {name for group in (kind, *GROUPS) for name in (field.name for field in fields(group))} - {
+        "network", "drawing", "results"}
+
+
+def given(parser):
+    return {action.dest for action in parser._actions} - {"help"}
+
+
+def test_every_option_reaches_a_field_and_every_field_has_an_option():
+    parsed = given(photos.make_parser()), given(video_options.make_parser())
+    assert parsed[0] <= names(photos.PhotoOptions) and parsed[1] <= names(video_options.VideoOptions)
+    assert names(photos.PhotoOptions) | names(video_options.VideoOptions) <= parsed[0] | parsed[1]
+
+
+def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
+    args = video_options.make_parser().parse_args(["-i", "a.mp4", "-o", str(tmp_path / "b.avi"), "--every", "3"])
+    options = video_options.VideoOptions.of(args)
+    compared = what_decides(options)
+    assert compared["--every"] == "3" and compared["--threshold"] == "0.3" and compared["--track"] == "False"
+    beside = {"--input", "--output", "--recursive", "--overwrite", "--resume", "--show", "--workers", "--scheduler",
+              "--mask-rcnn", "--weights"}
+    assert not beside & compared.keys()
+    assert {f"--{name.replace('_', '-')}" for name in names(video_options.VideoOptions)} == beside | compared.keys()
+
+
+@pytest.mark.parametrize("kind", [photos.PhotoOptions, video_options.VideoOptions, *GROUPS])
+def test_options_are_frozen(kind):
+    assert is_dataclass(kind) and kind.__dataclass_params__.frozen
