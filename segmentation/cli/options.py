@@ -36,7 +36,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("network")
     group.add_argument("-m", "--mask-rcnn", metavar="DIR", default=MODEL_FOLDER,
                        help="model folder: labels, colours, text graph and weights; missing weights are "
-                            "downloaded into it (default: the mask-rcnn-coco beside the scripts)")
+                            "downloaded into it (default: the mask-rcnn-coco beside the scripts; of the installed "
+                            "commands the package's own, and weights go to the user's cache)")
     group.add_argument("--weights", metavar="FILE",
                        help="another frozen graph (.pb), with its own labels and text graph beside it where it "
                             "has some, the official archive (.tar.gz) or its folder")

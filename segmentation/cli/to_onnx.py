@@ -15,8 +15,9 @@ from typing import Optional
 
 from segmentation.cli.options import number_in
 from segmentation.network.model import read_model
-from segmentation.network.onnx.engines import export, find_module, save, set_for_user
+from segmentation.network.onnx.engines import export, export_path, find_module, save, set_for_user
 from segmentation.network.options import PROPOSALS
+from segmentation.network.text_graph import value_of
 from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.terminal import info, run
 
@@ -25,9 +26,10 @@ def write_onnx(args: argparse.Namespace) -> int:
     """Read the model, convert it, and write it; the exit code."""
     find_module("onnx")
     model = read_model(find_model(args.mask_rcnn, args.weights))
-    out = args.out or model.weights.with_suffix(".onnx")
+    out = args.out or export_path(model.weights)
     proto = export(model)
-    set_for_user(proto, args.confidence, args.proposals)
+    proposals = args.proposals or int(value_of(model.text_graph, "detection_out", "keep_top_k"))
+    set_for_user(proto, args.confidence, proposals)
     save(proto, out)
     info(f"saved {out}: {len(proto.graph.node)} nodes, {proto.ByteSize():,} bytes")
     return 0
@@ -41,8 +43,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", metavar="FILE", help="another frozen graph")
     parser.add_argument("-c", "--confidence", type=number_in(0, 1), default=0.3, metavar="P",
                         help="detections score more than this, 0 to 1 (default: %(default)s, the text graph's)")
-    parser.add_argument("--proposals", type=number_in(*PROPOSALS, int), default=100, metavar="N",
-                        help="regions that the second stage looks at, 10 to 300 (default: %(default)s)")
+    parser.add_argument("--proposals", type=number_in(*PROPOSALS, int), metavar="N",
+                        help="regions that the second stage looks at, 10 to 300 (default: the model's own number)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: beside the weights)")
     return parser
 

@@ -1,5 +1,6 @@
 """The exported ONNX model and its two engines against cv2.dnn, on the tiny graph and on the demo graph."""
 
+import shutil
 import sys
 from importlib.util import find_spec
 
@@ -167,6 +168,14 @@ def test_an_installed_package_keeps_the_export_in_the_cache(tmp_path, monkeypatc
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
     assert onnx_engines.export_path(tmp_path / DEMO) == tmp_path / "cache" / weights_module.CACHE_NAME / (
         DEMO.replace(".pb", ".onnx"))
+
+
+def test_to_onnx_writes_beside_the_weights_with_the_model_s_own_proposals(tmp_path):
+    for suffix in (".pb", ".pbtxt", ".config"):
+        shutil.copy((MODEL_FOLDER / DEMO).with_suffix(suffix), tmp_path / f"my{suffix}")
+    assert to_onnx.main(["--weights", str(tmp_path / "my.pb")]) == 0
+    tensors = onnx.load(tmp_path / "my.onnx").graph.initializer
+    assert [onnx.numpy_helper.to_array(tensor).tolist() for tensor in tensors if tensor.name == "proposals"] == [[64]]
 
 
 def test_to_onnx_writes_a_standard_model(weights, tmp_path, capsys):
