@@ -1,5 +1,6 @@
 """Small videos that the tests make: each frame carries its number, so that order and loss show."""
 
+import os
 from fractions import Fraction
 
 import av
@@ -87,3 +88,7 @@ def sound_in(path):
     """The bytes of every packet of sound."""
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(audio=0) if packet.size] if container.streams.audio else []
+
+
+def assert_only(tmp_path, *names):
+    assert sorted(os.listdir(tmp_path)) == sorted(names)

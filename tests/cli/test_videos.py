@@ -1,63 +1,20 @@
-"""The video command line on clips made here: counts, order, rate, sound, stops and resumes."""
+"""The video command line on clips made here: counts, order, rate, sound."""
 
 import os
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import threading
-import time
 from fractions import Fraction
-from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import cv2
 import numpy as np
 import pytest
-from clips import BITS, make_clip, number_in, numbers_in, read_clip, rotate_flag, sound_in, tone
+from clips import assert_only, make_clip, number_in, numbers_in, read_clip, rotate_flag, sound_in, tone
 from conftest import ROOT, SHARED
 
 import mask_rcnn_video
-from segmentation import SegmentationError
-from segmentation.instances import Instances
-from segmentation.network.weights import ModelFiles
-
-
-class FoundNet:
-    """Stands for the network: one object that moves to the right with the frame's number."""
-
-    labels, colors, files = ("person",) * 90, [(0, 255, 0)], ModelFiles(*[Path(__file__)] * 4)
-
-    def __init__(self):
-        self.seen, self.hook = [], lambda number: None
-
-    def __call__(self, image):
-        number = number_in(image)
-        self.seen.append(number)
-        self.hook(number)
-        x = 20 + number * 2 % 100
-        return Instances(np.int32([[x, 100, x + 60, 180]]), np.float32([0.9]), np.int32([0]),
-                         np.ones((1, 15, 15), np.float32), image.shape[:2])
-
-
-@pytest.fixture
-def net(monkeypatch):
-    net = FoundNet()
-    monkeypatch.setattr("segmentation.cli.videos.load_network", lambda options: net)
-    return net
-
-
-@pytest.fixture
-def segment(net, tmp_path):
-    """Run the script in-process; its exit code."""
-    return lambda source, name="out.avi", *args: mask_rcnn_video.main(
-        ["-i", str(source), "-o", str(tmp_path / name), *map(str, args)])
-
-
-def assert_only(tmp_path, *names):
-    assert sorted(os.listdir(tmp_path)) == sorted(names)
 
 
 @pytest.mark.parametrize("name, encoder", [("out.avi", "mjpeg"), ("out.mkv", "h264"), ("out.mp4", "h264")])
@@ -254,33 +211,6 @@ def test_an_encoder_that_is_missing_is_an_error_before_any_work(monkeypatch, cap
     assert caught.value.code == 2 and "no encoder for .mp4" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["out.avi", "out.mp4", "out.mkv"])
-@pytest.mark.parametrize("options", [[], ["--every", "7", "--palette", "instance"]])
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_plays_and_resumes_to_the_same_frames(segment, net, tmp_path, capsys, name, options, how):
-    source = make_clip(tmp_path / "in.mp4", 130, Fraction(30000, 1001), sound=True)
-    assert segment(source, name, *options) == 0
-    expected, expected_sound = read_clip(tmp_path / name), sound_in(tmp_path / name)
-    os.remove(tmp_path / name)
-    net.hook = lambda number: os.kill(os.getpid(), how) if number == 105 else None
-    assert segment(source, name, *options) == 128 + how
-    partial = f"out.partial{name[3:]}"
-    assert_only(tmp_path, "in.mp4", partial, f"{partial}.json")
-    kept = numbers_in(tmp_path / partial)
-    assert kept == list(range(len(kept))) and 100 <= len(kept) <= 107
-    assert f"the first {len(kept)} frames are kept in {tmp_path / partial}" in capsys.readouterr().err
-    net.hook, net.seen = lambda number: None, []
-    assert segment(source, name, *options) == 1 and "--resume" in capsys.readouterr().err
-    assert segment(source, name, *options, "--resume") == 0
-    assert min(net.seen) >= (len(kept) - 7 if name == "out.avi" else 90)
-    images, times, rate = read_clip(tmp_path / name)
-    assert len(images) == 130 and rate == expected[2] and times == expected[1]
-    assert all(np.array_equal(image, other) for image, other in zip(images, expected[0]))
-    assert sound_in(tmp_path / name) == expected_sound
-    assert_only(tmp_path, "in.mp4", name)
-    assert "person: seen" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("suffix", [".avi", ".mp4"])
 def test_the_same_frames_give_the_same_bytes_whatever_memory_held_before(suffix):
     code = f"""if True:
@@ -301,104 +231,6 @@ def test_the_same_frames_give_the_same_bytes_whatever_memory_held_before(suffix)
     results = {subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True,
                               env={**os.environ, "MALLOC_PERTURB_": byte}).stdout for byte in "01"}
     assert len(results) == 1
-
-
-def test_a_ctrl_c_that_is_ignored_stays_so(segment, net, tmp_path):
-    net.hook = lambda number: signal.raise_signal(signal.SIGINT)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        assert segment(make_clip(tmp_path / "in.mp4", 3)) == 0
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_a_resume_with_other_options_is_refused(segment, net, tmp_path, capsys):
-    source = make_clip(tmp_path / "in.mp4", 60)
-    net.hook = lambda number: os.kill(os.getpid(), signal.SIGTERM) if number == 20 else None
-    assert segment(source) == 143
-    before = (tmp_path / "out.partial.avi").read_bytes()
-    assert segment(source, "out.avi", "--resume", "-t", "0.4") == 1
-    assert "--threshold was 0.3, now 0.4" in capsys.readouterr().err
-    assert (tmp_path / "out.partial.avi").read_bytes() == before
-
-
-@pytest.mark.parametrize("role", ["weights", "text_graph", "labels", "colors", "config"])
-def test_a_resume_with_another_model_is_refused(segment, net, tmp_path, capsys, role):
-    paths = {name: tmp_path / name for name in ("weights", "text_graph", "labels", "colors", "config")}
-    for path in paths.values():
-        path.write_text("one")
-    net.files = ModelFiles(**paths)
-    source = make_clip(tmp_path / "in.mp4", 60)
-    net.hook = lambda number: os.kill(os.getpid(), signal.SIGTERM) if number == 20 else None
-    assert segment(source) == 143
-    paths[role].write_text("another")
-    assert segment(source, "out.avi", "--resume") == 1
-    assert f"{role} was " in capsys.readouterr().err
-
-
-def test_resume_without_an_earlier_run_starts_one(segment, tmp_path):
-    assert segment(make_clip(tmp_path / "in.mp4", 5), "out.avi", "--resume") == 0
-    assert numbers_in(tmp_path / "out.avi") == list(range(5))
-
-
-@pytest.mark.parametrize("name", ["out.avi", "out.mp4", "out.mkv"])
-def test_a_run_that_fails_at_its_first_frame_leaves_nothing(segment, net, tmp_path, capsys, name):
-    def fail(number):
-        raise SegmentationError("the network failed")
-    net.hook = fail
-    assert segment(make_clip(tmp_path / "in.mp4", 5, sound=True), name) == 1
-    assert "nothing was written yet" in capsys.readouterr().err
-    assert_only(tmp_path, "in.mp4")
-
-
-def test_stopped_twice_and_while_copying_loses_nothing(segment, net, tmp_path):
-    source = make_clip(tmp_path / "in.mp4", 90)
-    for stop_at in (30, 31, 60):
-        net.hook = lambda number, stop_at=stop_at: os.kill(os.getpid(), signal.SIGTERM) if number == stop_at else None
-        assert segment(source, "out.avi", "--resume") == 143
-    # A stop that comes before the part before is copied keeps that part.
-    shutil.copy(tmp_path / "out.partial.avi", tmp_path / "out.partial.old.avi")
-    (tmp_path / "out.partial.avi").write_bytes(b"just begun")
-    net.hook = lambda number: None
-    assert segment(source, "out.avi", "--resume") == 0
-    assert numbers_in(tmp_path / "out.avi") == list(range(90))
-    assert_only(tmp_path, "in.mp4", "out.avi")
-
-
-def start(tiny_pb, source, output, *args, **options):
-    command = [sys.executable, ROOT / "mask_rcnn_video.py", "-i", source, "-o", output, "--weights", tiny_pb,
-               "--size", "160x128", "-c", "1", *args]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-
-
-@pytest.mark.parametrize("name", ["out.avi", "out.mp4", "out.mkv"])
-def test_a_killed_run_resumes(tiny_pb, tmp_path, name):
-    source = make_clip(tmp_path / "in.mp4", 400)
-    script = start(tiny_pb, source, tmp_path / name)
-    notes = tmp_path / f"out.partial{name[3:]}.json"
-    deadline = time.monotonic() + 60
-    while not (notes.exists() and '], [144, ' in notes.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    script.kill()
-    script.communicate()
-    resumed = start(tiny_pb, source, tmp_path / name, "--resume")
-    _, err = resumed.communicate(timeout=120)
-    assert resumed.returncode == 0, err
-    assert numbers_in(tmp_path / name) == list(range(400))
-    assert_only(tmp_path, "in.mp4", name)
-
-
-def test_a_full_disk_is_one_line_and_keeps_what_was_written(tiny_pb, tmp_path):
-    import resource  # not on Windows
-    source = make_clip(tmp_path / "in.mp4", 300)
-
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-    script = start(tiny_pb, source, tmp_path / "out.avi", preexec_fn=small_files)
-    _, err = script.communicate(timeout=120)
-    assert script.returncode == 1
-    assert re.fullmatch(r"\[ERROR\] cannot write .*out\.partial\.avi: .*; the first \d+ frames are kept.*\n", err), err
-    assert len(numbers_in(tmp_path / "out.partial.avi")) > 5 and not (tmp_path / "out.avi").exists()
 
 
 def test_a_stream_that_stalls_ends_the_run_properly(segment, net, tmp_path, monkeypatch, capsys):
@@ -454,14 +286,6 @@ def test_a_rate_without_sense_is_replaced_with_a_warning(segment, tmp_path, monk
     assert "30 is taken; --fps sets another" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("beginning", range(37, 42))
-def test_b_frames_at_the_edge_of_the_beginning_are_no_varying_rate(tmp_path, monkeypatch, beginning):
-    from segmentation.video.source import VideoSource
-    monkeypatch.setattr("segmentation.video.container.BEGINNING", beginning)
-    with VideoSource(make_clip(tmp_path / "in.mkv", 60, Fraction(30000, 1001))) as source:
-        assert (source.rate, source.variable) == (Fraction(30000, 1001), False)
-
-
 def test_a_last_frame_that_is_shown_long_is_no_broken_source(segment, tmp_path, capsys):
     for name in ("in.mkv", "in.mp4"):
         source = make_clip(tmp_path / name, 12, times=[0, 40, 80, 120, 160, 200, 240, 280, 320, 360, 400, 2400])
@@ -475,22 +299,6 @@ def test_start_works_where_there_is_no_seeking(segment, tmp_path):
     assert numbers == list(range(numbers[0], 50)) and 20 <= numbers[0] <= 30
 
 
-def test_a_resumed_run_that_is_killed_loses_little(tiny_pb, tmp_path):
-    source, notes = make_clip(tmp_path / "in.mp4", 700), tmp_path / "out.partial.avi.json"
-    for point in (96, 480):
-        script = start(tiny_pb, source, tmp_path / "out.avi", "--resume")
-        deadline = time.monotonic() + 90
-        while not (notes.exists() and f"[{point}, " in notes.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        script.kill()
-        script.communicate()
-    resumed = start(tiny_pb, source, tmp_path / "out.avi", "--resume")
-    out, err = resumed.communicate(timeout=120)
-    assert resumed.returncode == 0, err
-    assert int(re.search(r"going on after (\d+) frames", out).group(1)) >= 336
-    assert numbers_in(tmp_path / "out.avi") == list(range(700))
-
-
 @pytest.mark.parametrize("name, frames, rate", [("cars.mp4", 97, Fraction(1241600, 25337)),
                                                 ("run.mp4", 150, Fraction(30000, 1001))])
 def test_real_clips_keep_their_frames_and_their_rate(segment, tmp_path, name, frames, rate):
@@ -501,39 +309,3 @@ def test_real_clips_keep_their_frames_and_their_rate(segment, tmp_path, name, fr
     with av.open(str(tmp_path / "out.avi")) as result:
         packets = sum(packet.size > 0 for packet in result.demux(video=0))
         assert packets == frames and float(result.streams.video[0].guessed_rate) == pytest.approx(float(rate), rel=1e-5)
-
-
-def test_frame_rate_of_streams():
-    from segmentation.video.container import frame_rate
-    for average, guessed, expected in ((Fraction(25), Fraction(25), 25), (None, Fraction(0), None),
-                                       (Fraction(90000), Fraction(90000), None), (Fraction(24), Fraction(50), 24),
-                                       (Fraction(29970, 1000), Fraction(30000, 1001), Fraction(30000, 1001)),
-                                       (Fraction(24), None, 24)):
-        assert frame_rate(SimpleNamespace(average_rate=average, guessed_rate=guessed)) == expected
-
-
-def test_cameras_and_addresses_that_answer_nothing_are_refused():
-    from segmentation import SegmentationError
-    from segmentation.video import source as video_source
-    for name in ("0", "rtsp://127.0.0.1:1/none"):
-        with pytest.raises(SegmentationError, match="cannot read"):
-            video_source.VideoSource(name)
-
-
-@pytest.mark.slow
-def test_an_avi_past_4_gb_plays_to_its_last_frame(tmp_path):
-    """By hand: python -m pytest -m slow (5 GB on the disk, some minutes)."""
-    from segmentation.video.sink import VideoSink
-    path = tmp_path / "long.avi"
-    noise = np.random.default_rng(0).integers(0, 255, (1080, 1920, 3), dtype=np.uint8)
-    with VideoSink(path, (1920, 1080), Fraction(25)) as sink:
-        while not path.exists() or path.stat().st_size < 4.3e9:
-            noise[8:24, 8:168] = 0
-            for bit in range(BITS):
-                noise[8:24, 8 + bit * 16:24 + bit * 16] = 255 if sink.frames >> bit & 1 else 0
-            sink.write(noise)
-    capture = cv2.VideoCapture(str(path))
-    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == sink.frames
-    capture.set(cv2.CAP_PROP_POS_FRAMES, sink.frames - 1)
-    done, image = capture.read()
-    assert done and number_in(image) == (sink.frames - 1) % (1 << BITS)
