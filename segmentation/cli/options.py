@@ -13,7 +13,7 @@ from segmentation import SegmentationError
 from segmentation.drawing.draw import EFFECTS, Style
 from segmentation.drawing.palettes import PALETTES
 from segmentation.instances import INTERPOLATIONS
-from segmentation.network.engines import DEVICES, PRECISIONS, check_choice
+from segmentation.network.engines import DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import PROPOSALS, NetworkOptions
 from segmentation.network.resizing import Size, parse_size
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Kind = TypeVar("Kind", bound="DataclassInstance")
-Made = TypeVar("Made")
 Number = TypeVar("Number", int, float)
 
 
@@ -168,37 +167,32 @@ def what_decides(options: "DataclassInstance") -> dict[str, str]:
     return deciding
 
 
-def pick(kind: type[Kind], args: argparse.Namespace, **more: Any) -> Kind:
-    """A dataclass of that kind. Each field has the value of the parsed option of the same name.
+def pick(kind: type[Kind], args: argparse.Namespace) -> Kind:
+    """A frozen dataclass of that kind from parsed options: a field has the value of the option of its name.
 
-    more: the other fields, by name
+    A field that is a dataclass is picked from the same options, and a list becomes a tuple. A field without an option
+    has its default.
     """
-    taken = {entry.name: getattr(args, entry.name) for entry in fields(kind)
-             if entry.init and entry.name not in more and hasattr(args, entry.name)}
-    return kind(**taken, **more)
+    values: dict[str, Any] = {}
+    for entry in fields(kind):
+        if is_dataclass(entry.type) and isinstance(entry.type, type):
+            values[entry.name] = pick(entry.type, args)
+        elif hasattr(args, entry.name):
+            value = getattr(args, entry.name)
+            values[entry.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
 
 
-@overload
-def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None) -> argparse.Namespace: ...
-
-
-@overload
-def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]],
-          make: Callable[[argparse.Namespace], Made]) -> Made: ...
-
-
-def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]] = None,
-          make: Optional[Callable[[argparse.Namespace], Any]] = None) -> Any:
-    """The parsed options, or make(options). It is checked that the engine has the device and the precision.
+def parse(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]], kind: type[Kind]) -> Kind:
+    """A dataclass of that kind from a command line.
 
     argv: without the name of the program; None: those of this process
 
-    A wrong option, or a ValueError of `make`, ends the program with a message and exit code 2.
+    A wrong option, or a ValueError of the dataclass, ends the program with a message and exit code 2.
     """
     args = parser.parse_args(argv)
     try:
-        check_choice(args.engine, getattr(args, "device", "cpu"), args.precision)
-        return make(args) if make else args
+        return pick(kind, args)
     except ValueError as error:
         parser.error(str(error))
 

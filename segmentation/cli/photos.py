@@ -25,7 +25,6 @@ from segmentation.cli.options import (
     add_result_options,
     load_network,
     parse,
-    pick,
 )
 from segmentation.cli.progress import Progress
 from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
@@ -76,7 +75,7 @@ class PhotoOptions:
     Raises ValueError if two options contradict each other.
     """
 
-    image: list[str]
+    image: tuple[str, ...]
     output: Path
     recursive: bool
     skip_existing: bool
@@ -89,17 +88,11 @@ class PhotoOptions:
     drawing: DrawingOptions
     results: ResultOptions
 
-    @classmethod
-    def of(cls, args: argparse.Namespace) -> "PhotoOptions":
-        """The PhotoOptions of parsed options."""
-        return pick(cls, args, network=pick(NetworkOptions, args), drawing=pick(DrawingOptions, args),
-                    results=pick(ResultOptions, args))
-
     def __post_init__(self) -> None:
         check_hiding(self.drawing.effect, shows=bool(self.results.cutouts or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
-        if self.to_stdout and self.image != [str(STDIN)] and len(find_photos(self.image, self.recursive)) != 1:
+        if self.to_stdout and self.image != (str(STDIN),) and len(find_photos(self.image, self.recursive)) != 1:
             raise ValueError("--output - is one picture on standard output: name one --image")
         if self.to_stdout and (self.visualize or self.skip_existing):
             raise ValueError("--output - goes with neither --visualize nor --skip-existing")
@@ -253,7 +246,7 @@ def show_result(image: np.ndarray, found: Instances, annotated: np.ndarray, visu
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line; the exit code. argv: without the name of the program; None: those of this process"""
-    options = parse(make_parser(), argv, PhotoOptions.of)
+    options = parse(make_parser(), argv, PhotoOptions)
     if not options.to_stdout:
         return run(partial(segment_photos, save=save_file), options)
     save = partial(save_to, sys.stdout.buffer)

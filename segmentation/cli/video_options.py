@@ -15,7 +15,6 @@ from segmentation.cli.options import (
     add_network_options,
     add_result_options,
     number_in,
-    pick,
 )
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions, check_hiding
@@ -96,7 +95,7 @@ class VideoOptions:
     Raises ValueError if two options contradict each other.
     """
 
-    input: list[str] = field(metadata=BESIDE)
+    input: tuple[str, ...] = field(metadata=BESIDE)
     output: Path = field(metadata=BESIDE)
     recursive: bool = field(metadata=BESIDE)
     overwrite: bool = field(metadata=BESIDE)
@@ -114,12 +113,6 @@ class VideoOptions:
     network: NetworkOptions
     drawing: DrawingOptions
     results: ResultOptions
-
-    @classmethod
-    def of(cls, args: argparse.Namespace) -> "VideoOptions":
-        """The VideoOptions of parsed options."""
-        return pick(cls, args, network=pick(NetworkOptions, args), drawing=pick(DrawingOptions, args),
-                    results=pick(ResultOptions, args))
 
     def __post_init__(self) -> None:
         results = self.results

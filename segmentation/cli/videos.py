@@ -73,4 +73,4 @@ def warn_of_rims(options: VideoOptions) -> None:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line; the exit code. argv: without the name of the program; None: those of this process"""
-    return run(segment_videos, parse(make_parser(), argv, VideoOptions.of))
+    return run(segment_videos, parse(make_parser(), argv, VideoOptions))

@@ -25,9 +25,9 @@ from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
 from segmentation import SegmentationError
-from segmentation.cli.options import number_in, parse, size
+from segmentation.cli.options import number_in, size
 from segmentation.instances import INTERPOLATIONS, Instances, paste_mask
-from segmentation.network.engines import DEVICES, PRECISIONS
+from segmentation.network.engines import DEVICES, PRECISIONS, check_choice
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import known_classes
 from segmentation.network.weights import LABELS, MODEL_FOLDER, read_labels
@@ -203,7 +203,13 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The exit code of evaluate.py."""
-    return run(work, parse(make_parser(), argv))
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    try:
+        check_choice(args.engine, "cpu", args.precision)
+    except ValueError as error:
+        parser.error(str(error))
+    return run(work, args)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def load_batches(data: Dataset, options: TrainOptions, position: int) -> Generat
         try:
             for number, pictures in numbered_batches(data, options, position):
                 rng = np.random.default_rng([options.seed, 1, number])
-                pending.append(pool.submit(make_batch, data, pictures, options.resizer, rng, options.scale))
+                pending.append(pool.submit(make_batch, data, pictures, options.resizer, rng,
+                                           options.scale or (1.0, 1.0)))
                 if len(pending) <= 2 * workers:
                     continue
                 batch = pending.popleft().result()

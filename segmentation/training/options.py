@@ -2,11 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
-from segmentation.cli.options import number_in
+from segmentation.cli.options import number_in, parse
 from segmentation.network.resizing import Resizer
 
 # Measured for training from random weights on a CPU. The published configuration has momentum 0.9 and a learning rate
@@ -16,7 +16,10 @@ LEARNING_RATE, FINE_TUNING_RATE = 2e-3, 3e-4
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a run of train.py is asked for; a field is the option of that name, and --help says what each means."""
+    """What a run of train.py is asked for; a field is the option of that name, and --help says what each means.
+
+    Raises ValueError if two options contradict each other.
+    """
 
     images: tuple[str, ...]
     annotations: tuple[str, ...]
@@ -32,7 +35,7 @@ class TrainOptions:
     width: Optional[float]
     short_side: int
     long_side: int
-    scale: tuple[float, float]
+    scale: Optional[tuple[float, float]]
     iterations: int
     minutes: Optional[float]
     batch: int
@@ -40,6 +43,14 @@ class TrainOptions:
     seed: int
     views: Optional[int]
     resume: bool
+
+    def __post_init__(self) -> None:
+        if self.short_side > self.long_side:
+            raise ValueError("--short-side must not be above --long-side")
+        if len(self.images) != len(self.annotations):
+            raise ValueError("--images and --annotations must be as many")
+        if self.val_images and not self.val_annotations:
+            raise ValueError("--val-images needs --val-annotations")
 
     @property
     def checkpoint(self) -> Path:
@@ -59,19 +70,7 @@ class TrainOptions:
 
 def parse_options(argv: Optional[Sequence[str]] = None) -> TrainOptions:
     """The TrainOptions of a command line; a wrong one ends the program as argparse does."""
-    parser = make_parser()
-    args = parser.parse_args(argv)
-    if args.short_side > args.long_side:
-        parser.error("--short-side must not be above --long-side")
-    if len(args.images) != len(args.annotations):
-        parser.error("--images and --annotations must be as many")
-    if args.val_images and not args.val_annotations:
-        parser.error("--val-images needs --val-annotations")
-    values: dict[str, Any] = {field.name: getattr(args, field.name) for field in fields(TrainOptions)}
-    values["scale"] = args.scale or (1.0, 1.0)
-    for name, value in values.items():
-        values[name] = tuple(value) if isinstance(value, list) else value
-    return TrainOptions(**values)
+    return parse(make_parser(), argv, TrainOptions)
 
 
 def side(text: str) -> int:

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from segmentation.cli import photos, video_options
-from segmentation.cli.options import DrawingOptions, what_decides
+from segmentation.cli.options import DrawingOptions, parse, what_decides
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions
 
@@ -29,8 +29,8 @@ def test_every_option_reaches_a_field_and_every_field_has_an_option():
 
 
 def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
-    args = video_options.make_parser().parse_args(["-i", "a.mp4", "-o", str(tmp_path / "b.avi"), "--every", "3"])
-    options = video_options.VideoOptions.of(args)
+    argv = ["-i", "a.mp4", "-o", str(tmp_path / "b.avi"), "--every", "3"]
+    options = parse(video_options.make_parser(), argv, video_options.VideoOptions)
     compared = what_decides(options)
     assert compared["--every"] == "3" and compared["--threshold"] == "0.3" and compared["--track"] == "False"
     beside = {"--input", "--output", "--recursive", "--overwrite", "--resume", "--show", "--workers", "--scheduler",
