@@ -1,6 +1,7 @@
 """What the tests share: the tiny network, the reference data, and no way out to the network."""
 
 import shutil
+import signal
 import socket
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_FOLDER = ROOT / "mask-rcnn-coco"
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_configure():
+    # A shell's background jobs ignore Ctrl-C, and pass that on; several tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
