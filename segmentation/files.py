@@ -1,10 +1,11 @@
-"""Write files so that they get their final name only when they are complete; read text files."""
+"""Write files: complete or not at all under their final name, and by one run at a time. Read text files."""
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Union
+from typing import BinaryIO, Optional, Union
 
 from segmentation import SegmentationError
 
@@ -32,6 +33,71 @@ def complete_file(path: AnyPath) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_writer(path: AnyPath) -> Iterator[None]:
+    """In the block, no other run may write `path`: only_writer refuses it there. The folder is made if it is missing.
+
+    The lock is a file beside it, .NAME.lock. It is removed when the block ends. A lock file that a killed run has left
+    locks nothing. The block may end in another thread.
+
+    Raises SegmentationError if another run writes `path` now, or if the folder cannot be written.
+    """
+    path = Path(path)
+    lock_path = path.with_name(f".{path.name}.lock")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open_locked(lock_path)
+    if file is None:
+        raise SegmentationError(f"{path} is being written by another run: wait for it, or name another file to write")
+    with file:
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows does not remove an open file: there it stays
+                lock_path.unlink()
+
+
+def open_locked(path: Path) -> Optional[BinaryIO]:
+    """The file at `path`, new or not, open and locked until it is closed. None: another process has locked it.
+
+    Not by the package filelock: it leaves the files on the disk, and when a user of it removes them, two runs can each
+    lock a file of their own, as nothing but the open file tells whether it is still the one at its path.
+    """
+    while True:
+        file = open(path, "ab")  # noqa: SIM115 (the caller closes it)
+        if not lock(file):
+            file.close()
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+        file.close()  # the run before has removed it since it was opened
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock(file: BinaryIO) -> bool:
+        """Lock an open file. False: another process has locked it."""
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def lock(file: BinaryIO) -> bool:
+        """Lock an open file. False: another process has locked it. Where the file system has no locks, it is True."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # the second is what some network file systems say
+            return False
+        except OSError:
+            return True  # better to run without a lock than not at all
+        return True
 
 
 @contextmanager
