@@ -52,8 +52,7 @@ class Residual(NamedTuple):
     name: TF-slim's
     expands: False where the first 1x1 is left out
     adds: whether the block's input is added to its output
-    kernel: of the depthwise convolution. It is 5 where its weights stand two places apart with zeros between: cv2.dnn
-        ignores `dilations`
+    dilation: the places that the depthwise convolution reads are so far apart
     """
 
     name: str
@@ -63,7 +62,7 @@ class Residual(NamedTuple):
     stride: int
     expands: bool
     adds: bool
-    kernel: int = 3
+    dilation: int = 1
 
 
 def residual_blocks(table: Iterable[tuple[int, int, int, int]], inputs: int, first: int) -> list[Residual]:
@@ -86,7 +85,7 @@ def residual_blocks(table: Iterable[tuple[int, int, int, int]], inputs: int, fir
 MOBILE_TRUNK_BLOCKS = residual_blocks(MOBILE_TRUNK, MOBILE_STEM, 0)
 REST = residual_blocks(MOBILE_REST, MOBILE_TRUNK_BLOCKS[-1].outputs, len(MOBILE_TRUNK_BLOCKS))
 # As in DeepLab (Chen et al. 2017): the layers after a stride that is left out look twice as far.
-MOBILE_CONTEXT_BLOCKS = [block._replace(stride=1, kernel=5 if index else 3) for index, block in enumerate(REST)]
+MOBILE_CONTEXT_BLOCKS = [block._replace(stride=1, dilation=2 if index else 1) for index, block in enumerate(REST)]
 MOBILE_HEAD_BLOCKS = [REST[0]._replace(inputs=REST[0].inputs + MOBILE_CONTEXT), REST[-1]]
 
 

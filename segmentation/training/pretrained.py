@@ -51,7 +51,7 @@ def operations() -> dict[str, tuple[str, tuple[int, ...]]]:
 
 def block_operations(scope: str, block: Residual, number: int) -> dict[str, tuple[str, tuple[int, ...]]]:
     """The same of one block; number: of the operation that is its first convolution."""
-    scope, inside = f"{scope}/{block.name}", (block.kernel, block.kernel, block.hidden, 1)
+    scope, inside = f"{scope}/{block.name}", (3, 3, block.hidden, 1)
     return ((convolution(f"{scope}/expand", number, (1, 1, block.inputs, block.hidden)) if block.expands else {})
             | convolution(f"{scope}/depthwise", number + block.expands, inside, "depthwise_weights")
             | convolution(f"{scope}/project", number + block.expands + 1, (1, 1, block.hidden, block.outputs)))
@@ -71,11 +71,10 @@ def layout(array: np.ndarray) -> np.ndarray:
 
 
 def fitted(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """An array in a larger shape: the weights of a 3x3 stand two places apart in a 5x5, and new inputs get 0."""
+    """An array in a shape with more inputs, whose weights are 0."""
     grown = np.zeros(shape, np.float32)
     if array.ndim == 4:
-        step = 2 if shape[0] > array.shape[0] else 1
-        grown[::step, ::step, :array.shape[2], :array.shape[3]] = array
+        grown[:, :, :array.shape[2], :array.shape[3]] = array
     else:
         grown[:] = array
     return grown

@@ -54,6 +54,7 @@ from segmentation.training.text_graph_layers import (
     chain,
     clipped_convolution,
     detection_output,
+    hidden,
     pool,
     predictor,
     reshape,
@@ -79,11 +80,11 @@ def build(num_classes: int = 90, architecture: str = "inception_v2") -> str:
     graph = Graph()
     features = trunk(graph, architecture)
     proposed = proposals(graph, features, architecture)
-    x = head(graph, "", rois(graph, "CropAndResize", "MaxPool2D", features, proposed), architecture)
-    deltas, scores = box_predictor(graph, x)
+    x = rois(graph, "CropAndResize", "MaxPool2D", features, proposed)
+    deltas, scores = box_predictor(graph, pooled_head(graph, x, architecture))
     detected = detections(graph, deltas, scores, proposed, num_classes, ARCHITECTURES[architecture].overlap)
-    x = head(graph, "_1", rois(graph, "CropAndResize_1", "MaxPool2D_1", features, detected), architecture)
-    mask_predictor(graph, x)
+    x = rois(graph, "CropAndResize_1", "MaxPool2D_1", features, detected)
+    mask_predictor(graph, head(graph, "_1", x, architecture))
     return graph.text()
 
 
@@ -113,11 +114,33 @@ def head(graph: Graph, again: str, x: str, architecture: str) -> str:
 
     MobileNet's features for masks are (100, 7, 7, 320), because its RoIs for masks are (100, 14, 14, 224).
     """
-    name = ARCHITECTURES[architecture].scope
-    scope = Scope(f"SecondStageFeatureExtractor{again}/{name}", f"SecondStageFeatureExtractor/{name}")
+    scope = head_scope(again, architecture)
     if architecture == "mobilenet_v2":
         return residuals(graph, scope, x, MOBILE_HEAD_BLOCKS)
     return blocks(graph, scope, x, HEAD)
+
+
+def pooled_head(graph: Graph, x: str, architecture: str) -> str:
+    """The same for the box head, its mean over the places of each RoI: (100, 1, 1, 1024)."""
+    if architecture == "mobilenet_v2":
+        *others, last = MOBILE_HEAD_BLOCKS
+        scope = head_scope("", architecture)
+        x = hidden(graph, scope / last.name, residuals(graph, scope, x, others), last)
+        # The last layer is linear, so it may come after the mean: a sixteenth of the work.
+        return predictor(graph, "Conv2D", scope / last.name / "project", mean(graph, x))
+    return mean(graph, head(graph, "", x, architecture))
+
+
+def head_scope(again: str, architecture: str) -> Scope:
+    """The Scope of the head's layers; `again` is "_1" the second time."""
+    name = ARCHITECTURES[architecture].scope
+    return Scope(f"SecondStageFeatureExtractor{again}/{name}", f"SecondStageFeatureExtractor/{name}")
+
+
+def mean(graph: Graph, x: str) -> str:
+    """The mean over all places of each RoI, (100, 1, 1, channels)."""
+    name = "SecondStageBoxPredictor/AvgPool"
+    return graph.add("Mean", name, x, f"{name}/reduction_indices", keep_dims=True)
 
 
 def proposals(graph: Graph, features: str, architecture: str) -> str:
@@ -161,7 +184,6 @@ def box_predictor(graph: Graph, x: str) -> tuple[str, str]:
     """For each RoI the deltas of each class, (1, 100 * 90, 4), and the classes' scores, (1, 100 * 90)."""
     scope = Scope("SecondStageBoxPredictor", "SecondStageBoxPredictor")
     name = scope.nodes
-    x = graph.add("Mean", f"{name}/AvgPool", x, f"{name}/AvgPool/reduction_indices", keep_dims=True)
     x = graph.add("Flatten", f"{name}/Flatten/flatten/Reshape", x)                        # (100, 1024)
     # (100, 90 * 4)
     deltas = predictor(graph, "MatMul", scope / "BoxEncodingPredictor", x, loc_pred_transposed=True)

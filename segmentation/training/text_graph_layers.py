@@ -57,22 +57,40 @@ def residuals(graph: Graph, scope: Scope, x: str, table: Iterable[Residual]) -> 
     """Inverted residual blocks, one after another."""
     for block in table:
         inside = scope / block.name
-        y = clipped_convolution(graph, inside / "expand", x) if block.expands else x
-        y = clipped_convolution(graph, inside / "depthwise", y, block.stride, depthwise=True)
-        y = predictor(graph, "Conv2D", inside / "project", y)
+        y = predictor(graph, "Conv2D", inside / "project", hidden(graph, inside, x, block))
         x = graph.add("Add", f"{inside.nodes}/add", y, x) if block.adds else y
     return x
 
 
-def clipped_convolution(graph: Graph, scope: Scope, x: str, stride: int = 1, depthwise: bool = False) -> str:
-    """A convolution with a bias, cut off at 0 and 6; depthwise: of each channel on its own."""
-    if depthwise:
-        x = convolution(graph, f"{scope.nodes}/depthwise", x, f"{scope.weights}/depthwise_weights",
-                        op="DepthwiseConv2dNative", stride=stride)
-        x = biased(graph, scope, x)
-    else:
-        x = predictor(graph, "Conv2D", scope, x, stride=stride)
+def hidden(graph: Graph, scope: Scope, x: str, block: Residual) -> str:
+    """An inverted residual block without its last layer, the linear 1x1."""
+    x = clipped_convolution(graph, scope / "expand", x) if block.expands else x
+    return depthwise_convolution(graph, scope / "depthwise", x, block)
+
+
+def clipped_convolution(graph: Graph, scope: Scope, x: str, stride: int = 1) -> str:
+    """A convolution with a bias, cut off at 0 and 6."""
+    x = predictor(graph, "Conv2D", scope, x, stride=stride)
     return graph.add("Relu6", f"{scope.nodes}/Relu6", x)
+
+
+def depthwise_convolution(graph: Graph, scope: Scope, x: str, block: Residual) -> str:
+    """A 3x3 convolution of each channel on its own with a bias, cut off at 0 and 6.
+
+    TensorFlow writes a dilation as three operations: one map becomes dilation * dilation maps of every second place,
+    and is put together again after the convolution. cv2.dnn makes one layer of the three; it ignores `dilations`.
+    """
+    name, apart = f"{scope.nodes}/depthwise", block.dilation > 1
+    if apart:
+        rate = graph.constant(f"{name}/block_shape", [block.dilation] * 2)
+        x = graph.add("SpaceToBatchND", f"{name}/SpaceToBatchND", x, rate,
+                      graph.constant(f"{name}/paddings", [block.dilation] * 4))
+    x = convolution(graph, name, x, f"{scope.weights}/depthwise_weights", op="DepthwiseConv2dNative",
+                    stride=block.stride, padding="VALID" if apart else "SAME")
+    if apart:
+        x = graph.add("BatchToSpaceND", f"{name}/BatchToSpaceND", x, f"{name}/block_shape",
+                      graph.constant(f"{name}/crops", [0] * 4))
+    return graph.add("Relu6", f"{scope.nodes}/Relu6", biased(graph, scope, x))
 
 
 def blocks(graph: Graph, scope: Scope, x: str, table: Mapping[str, Sequence[str]]) -> str:

@@ -177,9 +177,9 @@ def test_mobilenet_is_the_paper_s_table():
 def test_the_rest_of_mobilenet_runs_on_the_picture_without_its_stride_and_its_ends_on_rois():
     context, head = architectures.MOBILE_CONTEXT_BLOCKS, architectures.MOBILE_HEAD_BLOCKS
     assert [block.name for block in context] == [f"expanded_conv_{number}" for number in (13, 14, 15, 16)]
-    assert [(block.stride, block.kernel) for block in context] == [(1, 3), (1, 5), (1, 5), (1, 5)]
-    assert [(block.name, block.inputs, block.stride, block.kernel) for block in head] == [
-        ("expanded_conv_13", 96 + 128, 2, 3), ("expanded_conv_16", 160, 1, 3)]
+    assert [(block.stride, block.dilation) for block in context] == [(1, 1), (1, 2), (1, 2), (1, 2)]
+    assert [(block.name, block.inputs, block.stride, block.dilation) for block in head] == [
+        ("expanded_conv_13", 96 + 128, 2, 1), ("expanded_conv_16", 160, 1, 1)]
 
 
 def test_layer_names_count_strides_and_layers():

@@ -26,11 +26,13 @@ from segmentation.network.onnx.boxes import anchor_boxes, crop, detections
 from segmentation.network.onnx.layers import (
     Enlarged,
     Layer,
+    batch_to_space,
     bias,
     convolution,
     depthwise_convolution,
     normalisation,
     product,
+    space_to_batch,
     window,
 )
 from segmentation.network.text_graph import Node, read_nodes, trunk_output
@@ -230,6 +232,7 @@ def transpose(graph: Graph, node: Node, x: str, order: np.ndarray) -> str:
 
 OPS: dict[str, Callable[..., Any]] = {
     "Placeholder": placeholder,     "Const": constant,
+    "SpaceToBatchND": space_to_batch,                   "BatchToSpaceND": batch_to_space,
     "Conv2D": convolution,          "DepthwiseConv2dNative": depthwise_convolution, "MatMul": product,
     "BiasAdd": bias,                "FusedBatchNorm": normalisation,
     "MaxPool": pool,                "AvgPool": pool,                                "Mean": mean,

@@ -37,6 +37,13 @@ class Enlarged(NamedTuple):
     size_hw: tuple[int, int]
 
 
+class Dilated(NamedTuple):
+    """The map `x`, before a convolution that reads places `rate` apart, (down, across)."""
+
+    x: str
+    rate: tuple[int, int]
+
+
 def layer(graph: "Graph", op: str, node: Node, x: str, kernel: np.ndarray, **attributes: Any) -> str:
     """Add a Conv or a Gemm with a kernel (outputs, ...) and a bias of zeros."""
     swapped = bool(node.one("loc_pred_transposed", False))
@@ -61,10 +68,22 @@ def convolution(graph: "Graph", node: Node, x: Union[str, Enlarged], weights: np
     return layer(graph, "Conv", node, x, weights.transpose(3, 2, 0, 1), **window(node, weights.shape[:2]))
 
 
-def depthwise_convolution(graph: "Graph", node: Node, x: str, weights: np.ndarray) -> str:
+def depthwise_convolution(graph: "Graph", node: Node, x: Union[str, Dilated], weights: np.ndarray) -> str:
     height, width, channels, multiplier = weights.shape
     kernel = weights.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    if isinstance(x, Dilated):
+        down, across = x.rate
+        pads = [height // 2 * down, width // 2 * across] * 2
+        return layer(graph, "Conv", node, x.x, kernel, group=channels, dilations=x.rate, pads=pads)
     return layer(graph, "Conv", node, x, kernel, group=channels, **window(node, (height, width)))
+
+
+def space_to_batch(graph: "Graph", node: Node, x: str, rate: np.ndarray, paddings: np.ndarray) -> Dilated:
+    return Dilated(x, (int(rate[0]), int(rate[1])))
+
+
+def batch_to_space(graph: "Graph", node: Node, x: str, rate: np.ndarray, crops: np.ndarray) -> str:
+    return x  # its convolution has put the map together already
 
 
 def product(graph: "Graph", node: Node, x: str, weights: np.ndarray) -> str:
