@@ -34,7 +34,8 @@ from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import NetworkOptions
 from segmentation.pictures import STDIN, encode_picture, find_photos, name_outputs, read_photos, write_picture
-from segmentation.results.outputs import HIDING, PhotoResults, ResultOptions, check_hiding
+from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
+from segmentation.results.photo_results import PhotoResults
 from segmentation.results.rows import SeenPhoto
 from segmentation.terminal import info, interruptible, run, warn
 from segmentation.threads import ReadAhead

@@ -1,5 +1,6 @@
 """One video of a run: opened, its frames drawn and written, and what is printed about it."""
 
+import os
 import signal
 from contextlib import ExitStack, suppress
 from dataclasses import fields
@@ -21,7 +22,7 @@ from segmentation.cli.stop import StopSignals
 from segmentation.drawing.windows import Preview, display_answers
 from segmentation.files import reason
 from segmentation.network.weights import ModelFiles
-from segmentation.results.outputs import VideoResults
+from segmentation.results.video_results import VideoResults
 from segmentation.terminal import info, warn
 from segmentation.video.annotate import Annotator
 from segmentation.video.looks import EncodedFrame, Item, Look, VideoLooks
@@ -86,8 +87,7 @@ class VideoRun:
                 self.preview = stack.enter_context(Preview())
             stack.enter_context(self.stop)
             results = stack.enter_context(VideoResults(
-                options.results, facts.labels, float(self.source.rate) / options.every, self.partial.state,
-                self.partial.done))
+                options.results, facts.labels, float(self.source.rate) / options.every, self.partial.state))
             self.annotate = Annotator(facts.labels, facts.colors, options.drawing.palette, options.drawing.style,
                                       results, self.partial.state)
             self.writer = self.open_output()
@@ -108,11 +108,11 @@ class VideoRun:
         try:
             self.take_all()
             stopped = self.stop.received  # from here on a signal comes too late: all frames are written
-            if stopped is not None:
-                results.keep_partial()
             info("cleaning up...")
             if stopped is None:
                 self.writer.finish(self.read)
+                for temporary, final in results.complete():
+                    os.replace(temporary, final)
         except (av.error.FFmpegError, OSError) as error:
             raise SegmentationError(f"cannot write {path}: {reason(error)}; {stop_early(self.writer)}") from error
         except SegmentationError as error:

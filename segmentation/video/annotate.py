@@ -10,8 +10,8 @@ import numpy as np
 from segmentation.drawing.draw import Style, caption, draw_instances
 from segmentation.drawing.palettes import colors_for
 from segmentation.instances import Instances
-from segmentation.results.outputs import VideoResults
 from segmentation.results.rows import SeenFrame
+from segmentation.results.video_results import VideoResults
 from segmentation.tracking.instance_ids import Color, InstanceIds
 from segmentation.video.looks import Look, StreamFrame
 

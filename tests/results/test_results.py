@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,11 @@ import pytest
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances
-from segmentation.results.outputs import HIDING, PhotoResults, ResultOptions, VideoResults, check_hiding
+from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
+from segmentation.results.photo_results import PhotoResults
 from segmentation.results.report import data_url
 from segmentation.results.rows import SeenFrame, SeenPhoto
+from segmentation.results.video_results import VideoResults
 
 LABELS = tuple(f"class {number}" for number in range(90))
 COLORS = [(0, 0, 255), (0, 255, 0)]
@@ -73,7 +76,7 @@ def test_photos_write_what_is_asked_for(tmp_path):
         results.add(photo(1, "in/a.jpg"), IMAGE, COLORS)
         results.add(photo(2, "-"), IMAGE, COLORS)
         results.add_failure(Path("b.jpg"), SegmentationError("it is broken"))
-        assert not (tmp_path / "o.json").exists() and (tmp_path / "o.partial.json").exists()
+        assert not (tmp_path / "o.json").exists() and (tmp_path / "o.partial.jsonl").exists()
     objects = [f"{stem}_{name}" for stem in ("a", "stdin") for name in ("01_class_2", "02_class_0")]
     assert names(tmp_path / "cut") == [f"{name}.png" for name in objects]
     assert names(tmp_path / "masks") == sorted(["a_instances.png", "stdin_instances.png",
@@ -125,9 +128,9 @@ def test_json_lines_are_one_for_each_object(tmp_path):
 def test_a_stopped_run_keeps_its_partial_rows(tmp_path, capsys):
     with VideoResults(ResultOptions(json=tmp_path / "o.json"), LABELS, 25) as results:
         results.add(frame(0))
-        results.keep_partial()
-    assert names(tmp_path) == ["o.partial.json"] and len(json.loads((tmp_path / "o.partial.json").read_text())) == 2
-    assert f"the rows so far are kept in {tmp_path / 'o.partial.json'}" in capsys.readouterr().err
+    assert names(tmp_path) == ["o.partial.jsonl"]
+    assert len([json.loads(line) for line in (tmp_path / "o.partial.jsonl").open()]) == 2
+    assert f"the rows so far are kept in {tmp_path / 'o.partial.jsonl'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SegmentationError, ZeroDivisionError])
@@ -149,9 +152,10 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_a_video_writes_what_is_asked_for(tmp_path):
     options = ResultOptions(tmp_path / "o.json", tmp_path / "o.csv", tmp_path / "cut", tmp_path / "masks")
     with VideoResults(options, LABELS, 25 / 3) as results:
-        assert results.tracker is None and results.state() == {}
+        assert results.tracker is None and list(results.state()) == ["rows"]
         for number in (0, 3):
             results.add(frame(number))
+        finish(results)
     rows = json.loads((tmp_path / "o.json").read_text())
     assert [(row["frame"], row["time"]) for row in rows] == [(0, 0), (0, 0), (3, 0.12), (3, 0.12)]
     assert names(tmp_path / "masks") == ["frame_000000_instances.png", "frame_000003_instances.png"]
@@ -159,25 +163,66 @@ def test_a_video_writes_what_is_asked_for(tmp_path):
     assert (tmp_path / "o.csv").read_text().startswith("frame,time,label,")
 
 
-@pytest.mark.parametrize("done", [1, 3])
-def test_a_resumed_video_has_the_rows_of_one_that_was_not_stopped(tmp_path, done):
+def finish(results):
+    for temporary, final in results.complete():
+        os.replace(temporary, final)
+
+
+@pytest.fixture
+def whole_and_part(tmp_path):
+    """The options of a run that ended, and of one that was stopped after 4 of 6 frames; its states by frame."""
     pytest.importorskip("matplotlib", reason='pip install ".[timeline]"')
     whole, part = (ResultOptions(folder / "o.json", folder / "o.csv", timeline=folder / "t.png")
                    for folder in (tmp_path / "whole", tmp_path / "part"))
     with VideoResults(whole, LABELS, 25) as results:
         for number in range(6):
             results.add(frame(number))
+        finish(results)
+    states = []
     with VideoResults(part, LABELS, 25) as results:
         for number in range(4):
+            states.append(json.loads(json.dumps(results.state())))
             results.add(frame(number))
-            if number == done - 1:
-                state = json.loads(json.dumps(results.state()))
-        results.keep_partial()
-    with VideoResults(part, LABELS, 25, state, done) as results:
+    return whole, part, states
+
+
+@pytest.mark.parametrize("done", [0, 1, 3])
+def test_a_resumed_video_has_the_rows_of_one_that_was_not_stopped(tmp_path, whole_and_part, done):
+    _, part, states = whole_and_part
+    assert names(tmp_path / "part") == ["o.partial.csv", "o.partial.jsonl"]  # no plot of a run that was stopped
+    assert VideoResults.fit(part, states[done])
+    with VideoResults(part, LABELS, 25, states[done]) as results:
         for number in range(done, 6):
             results.add(frame(number))
-    for name in ("o.json", "o.csv", "t.png"):
+        finish(results)
+    assert names(tmp_path / "whole") == names(tmp_path / "part") == ["o.csv", "o.json", "t.png"]
+    for name in names(tmp_path / "whole"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "part" / name).read_bytes()
+
+
+def test_partial_files_that_do_not_fit_a_resume_point_are_seen(tmp_path, whole_and_part):
+    _, part, states = whole_and_part
+    partial = tmp_path / "part" / "o.partial.csv"
+    partial.write_bytes(partial.read_bytes()[:200])
+    assert [VideoResults.fit(part, state) for state in states] == [True, True, False, False]
+    with pytest.raises(SegmentationError, match=r"cannot go on with .*o\.partial\.csv"):
+        VideoResults(part, LABELS, 25, states[3])
+    more = dataclasses.replace(part, csv=None, json=tmp_path / "part" / "other.json")
+    assert not VideoResults.fit(more, states[1])
+    for broken in (None, [], {}, {"rows": None}, {"rows": {"json": [5]}}, {**states[1], "timeline": None}):
+        assert not VideoResults.fit(part, broken)
+
+
+def test_complete_renames_nothing(tmp_path, whole_and_part, capsys):
+    whole, _, _ = whole_and_part
+    before = {name: (tmp_path / "whole" / name).read_bytes() for name in names(tmp_path / "whole")}
+    with VideoResults(whole, LABELS, 25) as results:
+        pairs = results.complete()
+    assert [(temporary.name, final) for temporary, final in pairs] == [
+        ("o.partial.json", whole.json), ("o.partial.csv", whole.csv), ("t.partial.png", whole.timeline)]
+    assert names(tmp_path / "whole") == ["o.csv", "o.json", "o.partial.csv", "o.partial.json", "o.partial.jsonl",
+                                         "t.partial.png", "t.png"]
+    assert all((tmp_path / "whole" / name).read_bytes() == data for name, data in before.items())
 
 
 def test_a_tracked_video_goes_on_with_its_numbers(tmp_path):
@@ -186,9 +231,9 @@ def test_a_tracked_video_goes_on_with_its_numbers(tmp_path):
     with VideoResults(options, LABELS, 25) as results:
         for number in range(3):
             results.add(frame(number, results.tracker(FOUND)))
-        state = {"ids": results.tracker.state()}
-        results.keep_partial()
-    with VideoResults(options, LABELS, 25, state, done=3) as results:
+        state = {"ids": results.tracker.state(), **results.state()}
+    with VideoResults(options, LABELS, 25, state) as results:
         results.add(frame(3, results.tracker(FOUND)))
+        finish(results)
     assert [row["track"] for row in json.loads((tmp_path / "o.json").read_text())] == [0, 1] * 4
     assert (tmp_path / "o.csv").read_text().startswith("frame,time,track,label,")

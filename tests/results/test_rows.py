@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,17 +12,10 @@ from pycocotools.coco import COCO
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances, paste_mask
-from segmentation.results.rows import (
-    Csv,
-    JsonDataset,
-    JsonLines,
-    JsonList,
-    RowFile,
-    SeenFrame,
-    SeenPhoto,
-    describe,
-    partial_path,
-)
+from segmentation.results.photo_results import JsonDataset, image_entry
+from segmentation.results.row_files import RowFile, partial_path, rows_fit
+from segmentation.results.row_formats import Csv, JsonLines, JsonList
+from segmentation.results.rows import SeenFrame, SeenPhoto, describe
 
 LABELS = tuple(f"class {number}" for number in range(90))
 DISC = np.float32(np.hypot(*np.mgrid[-1:1:15j, -1:1:15j]) < 0.8)
@@ -71,11 +65,9 @@ def test_the_mask_of_a_row_is_that_of_the_instances(seen):
 
 
 def test_photos_make_a_data_set_that_pycocotools_opens(tmp_path, seen):
-    form = JsonDataset(LABELS)
-    rows = RowFile(tmp_path / "out" / "r.json", form)
-    form.add_image(seen)
-    rows.add(describe(seen, LABELS))
-    rows.finish()
+    line = json.dumps({"image": image_entry(seen), "annotations": describe(seen, LABELS)})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "r.json").write_text("".join(JsonDataset(LABELS).assemble([line])))
     truth = COCO(str(tmp_path / "out" / "r.json"))
     assert truth.dataset["images"] == [{"id": 7, "file_name": "a,b.jpg", "width": 80, "height": 60}]
     assert truth.getImgIds() == [7] and len(truth.getAnnIds()) == 2 and truth.cats[3]["name"] == "class 2"
@@ -88,7 +80,7 @@ def test_frames_make_a_list_that_load_res_takes(tmp_path, seen):
     rows = RowFile(tmp_path / "r.json", JsonList())
     for frame in (0, 3):
         rows.add(describe(at_frame(seen, frame), LABELS))
-    rows.finish()
+    os.replace(rows.complete(), tmp_path / "r.json")
     truth = COCO()
     truth.dataset = {"images": [{"id": 0}, {"id": 3}], "categories": [{"id": 1}, {"id": 3}], "annotations": []}
     truth.createIndex()
@@ -97,49 +89,110 @@ def test_frames_make_a_list_that_load_res_takes(tmp_path, seen):
 
 
 @pytest.mark.parametrize("row_format, read", [
-    (JsonList(), lambda text: json.loads(text)),
+    (JsonList(), lambda text: [json.loads(line) for line in text.splitlines()]),
     (JsonLines(), lambda text: [json.loads(line) for line in text.splitlines()]),
     (Csv(video=True), lambda text: list(csv.DictReader(text.splitlines())))])
 def test_the_partial_file_is_whole_at_every_moment(tmp_path, seen, row_format, read):
-    path = tmp_path / "rows.txt"
+    path = tmp_path / "rows.json"
     rows = RowFile(path, row_format)
     assert read(partial_path(path).read_text()) == []
     for frame in range(5):
         rows.add(describe(at_frame(seen, frame), LABELS) if frame % 2 == 0 else [])
         there = read(partial_path(path).read_text())
         assert [int(row["frame"]) for row in there] == [f for f in range(0, frame + 1, 2) for _ in range(2)]
-    assert not path.exists()
-    rows.finish()
-    assert path.exists() and not partial_path(path).exists()
+        assert os.listdir(tmp_path) == ["rows.partial.jsonl"]
 
 
-@pytest.mark.parametrize("make", [JsonList, JsonLines, lambda: Csv(video=True)])
-@pytest.mark.parametrize("done", [1, 3, 100])
-@pytest.mark.parametrize("cut", [0, 1, 25])
-def test_a_resumed_file_is_what_an_uninterrupted_one_is(tmp_path, seen, make, done, cut):
-    whole, resumed = (RowFile(tmp_path / name, make()) for name in ("whole.txt", "resumed.txt"))
+def test_each_picture_is_one_write(tmp_path, seen):
+    rows, writes = RowFile(tmp_path / "rows.csv", Csv(video=True)), []
+
+    class Counted:
+        def write(self, data):
+            writes.append(bytes(data))
+            return len(data)
+    rows.file.file = Counted()
+    rows.add(describe(at_frame(seen, 1), LABELS))
+    assert len(writes) == 1 and writes[0].count(b"\n") == 2
+
+
+def make_resumable(path, row_format, seen, done):
+    """The partial file of a run that was killed after frame 3, and the mark after `done` frames."""
+    rows, marks = RowFile(path, row_format), []
+    marks.append(rows.mark())
+    for frame in range(4):
+        rows.add(describe(at_frame(seen, frame), LABELS))
+        marks.append(rows.mark())
+    rows.file.file.close()
+    return json.loads(json.dumps(marks[done]))
+
+
+FORMATS = pytest.mark.parametrize("make, name", [(JsonList, "r.json"), (JsonLines, "r.jsonl"),
+                                                 (lambda: Csv(video=True), "r.csv")])
+
+
+@FORMATS
+@pytest.mark.parametrize("done", [0, 1, 4])
+def test_a_resumed_file_is_what_an_uninterrupted_one_is(tmp_path, seen, make, name, done):
+    whole = RowFile(tmp_path / name, make())
     for frame in range(6):
         whole.add(describe(at_frame(seen, frame), LABELS))
-        if frame < 4:
-            resumed.add(describe(at_frame(seen, frame), LABELS))
-    whole.finish()
-    partial = partial_path(resumed.path)
-    done = min(done, 3 if cut else 4)
-    resumed.file.close()
-    partial.write_bytes(partial.read_bytes()[:-cut or None])  # killed in the middle of a line
-    again = RowFile(resumed.path, make(), resume_before=done)
+    expected = whole.complete().read_bytes()
+    mark = make_resumable(tmp_path / name, make(), seen, done)
+    with open(partial_path(tmp_path / name), "ab") as file:
+        file.write(b'{"killed in the middle of a li')
+    assert rows_fit(tmp_path / name, make(), mark)
+    again = RowFile(tmp_path / name, make(), resume_at=mark)
     for frame in range(done, 6):
         again.add(describe(at_frame(seen, frame), LABELS))
-    again.finish()
-    assert resumed.path.read_bytes() == whole.path.read_bytes()
+    assert again.complete().read_bytes() == expected and again.mark() == whole.mark()
 
 
-def test_nothing_to_go_on_with_is_said(tmp_path):
-    with pytest.raises(SegmentationError, match=r"cannot write .*rows\.partial\.json"):
-        RowFile(tmp_path / "rows.json", JsonList(), resume_before=5)
-    (tmp_path / "rows.partial.csv").write_text("other,columns\n")
-    with pytest.raises(SegmentationError, match="made with other options"):
-        RowFile(tmp_path / "rows.csv", Csv(video=True), resume_before=5)
+@FORMATS
+def test_rows_that_are_not_those_of_the_mark_are_not_gone_on_with(tmp_path, seen, make, name):
+    path = tmp_path / name
+    mark = make_resumable(path, make(), seen, 3)
+    whole = partial_path(path).read_bytes()
+    changed = whole.replace(b"0.75", b"0.57", 1)
+    for content in (whole[:len(whole) // 3], changed, b"other,columns\n" + whole, b""):
+        partial_path(path).write_bytes(content)
+        assert not rows_fit(path, make(), mark)
+        with pytest.raises(SegmentationError, match=r"cannot go on with .*r\.partial\."):
+            RowFile(path, make(), resume_at=mark)
+        assert partial_path(path).read_bytes() == content
+    partial_path(path).unlink()
+    assert not rows_fit(path, make(), mark)
+
+
+@pytest.mark.parametrize("mark", [None, [], [1], ["1", "2"], [0, None], [-5, ""], {"0": 1}, 7, [True, "x"]])
+def test_a_mark_that_is_none_fits_nothing(tmp_path, seen, mark):
+    make_resumable(tmp_path / "r.jsonl", JsonLines(), seen, 1)
+    assert not rows_fit(tmp_path / "r.jsonl", JsonLines(), mark)
+
+
+def test_the_table_of_other_columns_is_not_gone_on_with(tmp_path, seen):
+    mark = make_resumable(tmp_path / "r.csv", Csv(video=True), seen, 1)
+    assert not rows_fit(tmp_path / "r.csv", Csv(video=True, tracked=True), mark)
+
+
+def test_a_full_disk_leaves_whole_pictures(tmp_path, seen):
+    rows = RowFile(tmp_path / "r.jsonl", JsonLines())
+    rows.add(describe(at_frame(seen, 0), LABELS))
+    before, file = partial_path(rows.path).read_bytes(), rows.file.file
+
+    class Full:
+        truncate, seek = file.truncate, file.seek
+
+        def write(self, data):
+            if len(data) < 300:
+                raise OSError(28, "No space left on device")
+            return file.write(data[:len(data) - 200])
+    rows.file.file = Full()
+    with pytest.raises(SegmentationError, match=r"cannot write .*r\.partial\.jsonl: No space left on device"):
+        rows.add(describe(at_frame(seen, 1), LABELS))
+    assert partial_path(rows.path).read_bytes() == before
+    rows.file.file = file
+    rows.add(describe(at_frame(seen, 2), LABELS))
+    assert [json.loads(line)["frame"] for line in partial_path(rows.path).read_text().splitlines()] == [0, 0, 2, 2]
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
@@ -151,7 +204,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
 def test_csv_quotes_what_must_be_quoted(tmp_path, seen):
     rows = RowFile(tmp_path / "r.csv", Csv(video=False))
     rows.add(describe(seen, LABELS))
-    rows.finish()
+    os.replace(rows.complete(), tmp_path / "r.csv")
     first, _ = csv.DictReader((tmp_path / "r.csv").read_text().splitlines())
     assert first == {"file": "a,b.jpg", "label": "class 2", "score": "0.9", "x0": "10", "y0": "20", "x1": "30",
                      "y1": "50", "mask_area": "600", "red": "250", "green": "20", "blue": "10"}
@@ -166,5 +219,4 @@ def test_many_pictures_do_not_stay_in_memory(tmp_path, seen):
         rows.add(texts)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    rows.finish()
-    assert peak < 1e6 and len((tmp_path / "r.jsonl").read_text().splitlines()) == 20_000
+    assert peak < 1e6 and len(rows.complete().read_text().splitlines()) == 20_000
