@@ -293,25 +293,25 @@ def takes_sound(container: str, stream: AudioStream) -> bool:
 
 
 def count_frames(path: AnyPath) -> int:
-    """How many frames a closed video holds, counted packet by packet.
+    """How many whole frames a video holds, counted packet by packet. A run that was killed may end in a part of one.
 
     Raises SegmentationError if it cannot be read.
     """
     try:
         with av.open(str(path)) as container:
-            return sum(packet.size > 0 for packet in container.demux(video=0))
+            return sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(video=0))
     except (av.error.FFmpegError, OSError, IndexError) as error:
         raise SegmentationError(f"the result {path} cannot be read back: {reason(error)}") from error
 
 
 def encoded_frames(path: AnyPath) -> Iterator[av.Packet]:
-    """The frames of a video as packets, in order, in the form in which an encoder gives them."""
+    """The whole frames of a video as packets, in order, in the form in which an encoder gives them."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         # In .mp4 and .mkv each unit of H.264 begins with its length. An encoder writes start codes there.
         name = f"{stream.codec_context.name}_mp4toannexb"
         to_start_codes = BitStreamFilterContext(name, stream) if name in bitstream_filters_available else None
         for packet in container.demux(video=0):
-            if packet.size:
+            if packet.size and not packet.is_corrupt:
                 yield from to_start_codes.filter(packet) if to_start_codes else [packet]
         yield from to_start_codes.filter(None) if to_start_codes else []
