@@ -22,17 +22,34 @@ def complete_file(path: AnyPath) -> Iterator[Path]:
         with complete_file("output/photo.png") as temporary:
             temporary.write_bytes(data)
 
+    Two runs that write the same path at the same time have two temporary files. One that a killed run has left is
+    used again.
+
     Raises SegmentationError if the folder or the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield temporary
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with own_temporary(path) as temporary:
+            try:
+                yield temporary
+                os.replace(temporary, path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+
+
+@contextmanager
+def own_temporary(path: Path) -> Iterator[Path]:
+    """A temporary path next to `path` that no other run uses in the block."""
+    if sys.platform == "win32":  # there, a file that is open for its lock could not be renamed
+        yield path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+        return
+    number = 0
+    while (file := open_locked(temporary := path.with_name(f".{path.stem}.{number}.part{path.suffix}"))) is None:
+        number += 1
+    with file:
+        yield temporary
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Files that are complete or not there, and one run at a time that writes them."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from segmentation import SegmentationError
-from segmentation.files import only_writer
+from segmentation.files import complete_file, only_writer
 
 HOLD = """if True:
     import sys, time
@@ -94,3 +95,38 @@ def test_never_are_there_two_writers(tmp_path):
     for writer in writers:
         writer.join(60)
     assert path.read_text() == "180" and os.listdir(tmp_path) == ["count"]
+
+
+def test_a_temporary_file_of_a_killed_run_is_used_again(tmp_path):
+    code = """if True:
+        import os, signal, sys
+        from segmentation.files import complete_file
+        with complete_file(sys.argv[1]) as temporary:
+            temporary.write_bytes(b"half, and much longer than what comes later")
+            os.kill(os.getpid(), signal.SIGKILL)"""
+    path = tmp_path / "photo.png"
+    subprocess.run([sys.executable, "-c", code, path], cwd=ROOT)
+    assert len(os.listdir(tmp_path)) == 1
+    with complete_file(path) as temporary:
+        assert temporary.name in os.listdir(tmp_path) and temporary.suffix == ".png"
+        temporary.write_bytes(b"whole")
+    assert os.listdir(tmp_path) == ["photo.png"] and path.read_bytes() == b"whole"
+
+
+def test_two_that_write_the_same_path_have_two_temporary_files(tmp_path):
+    path = tmp_path / "photo.png"
+    with complete_file(path) as first:
+        first.write_bytes(b"first")
+        with complete_file(path) as second:
+            second.write_bytes(b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first" and os.listdir(tmp_path) == ["photo.png"]
+
+
+def test_what_fails_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"old")
+    with pytest.raises(SegmentationError, match=r"cannot write .*photo\.png: No space"), complete_file(path) as new:
+        new.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["photo.png"]
