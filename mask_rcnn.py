@@ -9,7 +9,7 @@ The annotated photos are saved to the output folder, then shown where there is a
 
 import sys
 
-from segmentation.cli.photos import main
+from segmentation.cli.start import photos as main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -9,7 +9,7 @@ The result keeps the source's frame rate and sound, and appears under its name w
 
 import sys
 
-from segmentation.cli.videos import main
+from segmentation.cli.start import videos as main
 
 if __name__ == "__main__":
     sys.exit(main())

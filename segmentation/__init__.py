@@ -9,9 +9,11 @@ docs/architecture.md has the map of the packages. What is named in __all__ is pu
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as typing's, whose import takes longer than this module may
 if TYPE_CHECKING:
+    from typing import Any
+
     from segmentation.instances import Instances
     from segmentation.network.mask_rcnn import MaskRCNN
     from segmentation.network.options import NetworkOptions
@@ -30,7 +32,7 @@ class SegmentationError(Exception):
     """An error that the user can fix. Its text is one sentence: what failed, which path, what to do."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(MODULES[name]), name)

@@ -59,8 +59,8 @@ def test_the_wheel_has_every_module_and_the_reports_page(wheel):
 def test_the_wheel_has_both_commands(wheel):
     entries = configparser.ConfigParser()
     entries.read_string(metadata(wheel, "entry_points.txt"))
-    assert dict(entries["console_scripts"]) == {"mask-rcnn": "segmentation.cli.photos:main",
-                                                "mask-rcnn-video": "segmentation.cli.videos:main"}
+    assert dict(entries["console_scripts"]) == {"mask-rcnn": "segmentation.cli.start:photos",
+                                                "mask-rcnn-video": "segmentation.cli.start:videos"}
 
 
 def test_the_wheel_needs_what_requirements_txt_names_and_has_its_extras(wheel):

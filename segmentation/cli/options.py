@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, Protocol, TypeVar, Union, overload
 
 import numpy as np
 from PIL import ImageColor
@@ -20,7 +20,7 @@ from segmentation.network.resizing import Size, parse_size
 from segmentation.network.selection import parse_area
 from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.pictures import read_photo
-from segmentation.terminal import info
+from segmentation.terminal import info, visible
 from segmentation.tracking.instance_ids import Color
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound="DataclassInstance")
 Number = TypeVar("Number", int, float)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors show control characters instead of sending them to the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:

@@ -20,16 +20,19 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.cli.options import (
     DrawingOptions,
+    Parser,
     add_drawing_options,
     add_network_options,
     add_result_options,
     load_network,
+    number_in,
     parse,
 )
 from segmentation.cli.progress import Progress
 from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.drawing.palettes import colors_for
 from segmentation.drawing.windows import display_answers, show
+from segmentation.files import writing
 from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import NetworkOptions
@@ -47,7 +50,7 @@ Save = Callable[[Path, np.ndarray], None]
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line for photos."""
-    parser = argparse.ArgumentParser(description="Segment the objects in photos with Mask R-CNN.")
+    parser = Parser(description="Segment the objects in photos with Mask R-CNN.")
     group = parser.add_argument_group("photos")
     group.add_argument("-i", "--image", nargs="+", required=True, metavar="PATH",
                        help="photos, folders of photos, patterns such as 'trip/*.jpg', or - for standard input")
@@ -60,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--no-show", action="store_true", help="open no windows, only save")
     add_network_options(parser)
     add_drawing_options(parser, palette="colors").add_argument(
-        "--seed", type=int, default=42, metavar="N",
+        "--seed", type=number_in(0, 2**32 - 1, int), default=42, metavar="N",
         help="decides which object gets which of the palette's colours (default: %(default)s)")
     add_result_options(parser, "photos").add_argument(
         "--report", type=Path, metavar="FILE", help="one HTML page that shows all photos and their objects")
@@ -233,8 +236,9 @@ def save_file(path: Path, picture: np.ndarray) -> None:
 
 def save_to(stream: BinaryIO, path: Path, picture: np.ndarray) -> None:
     """A Save, once `stream` is given, that writes to this stream, in the format of the path's suffix."""
-    stream.write(encode_picture(picture, path.suffix, "standard output"))
-    stream.flush()
+    with writing("standard output"):
+        stream.write(encode_picture(picture, path.suffix, "standard output"))
+        stream.flush()
 
 
 def show_result(image: np.ndarray, found: Instances, annotated: np.ndarray, visualize: int) -> bool:

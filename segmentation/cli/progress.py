@@ -6,6 +6,8 @@ from typing import Optional, Protocol
 
 from tqdm import tqdm
 
+from segmentation.terminal import warn
+
 LINE_EVERY = 30  # seconds between lines if stderr is no terminal
 
 
@@ -42,8 +44,8 @@ class Progress:
             self.bar.update()
         elif now - self.line >= LINE_EVERY:
             self.line = now
-            print("[INFO] " + tqdm.format_meter(self.count, self.total, now - self.began, initial=self.before,
-                                                unit=self.unit, ncols=0), file=sys.stderr, flush=True)
+            warn("[INFO] " + tqdm.format_meter(self.count, self.total, now - self.began, initial=self.before,
+                                               unit=self.unit, ncols=0))
 
     def skip(self, frames: int) -> None:
         """So many more frames were done before this run."""

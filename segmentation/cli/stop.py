@@ -1,12 +1,13 @@
 """StopSignals: Ctrl-C and SIGTERM are noted, so that the run can finish its result before it ends."""
 
-import signal
 from types import FrameType
-from typing import Any, Optional
+from typing import Optional
+
+from segmentation.terminal import Stopped, handling
 
 
 class StopSignals:
-    """In a `with` block, the first signal is noted. A second one ends the run at once, with KeyboardInterrupt.
+    """In a `with` block, the first signal is noted. A second one ends the run at once, with Stopped.
 
     If a signal is ignored, as in the background of a shell script, it stays ignored.
 
@@ -15,18 +16,15 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.received: Optional[int] = None
-        self.before: dict[int, Any] = {}  # the handlers outside the block, by the number of the signal
+        self.block = handling(self.note)
 
     def __enter__(self) -> "StopSignals":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self.before[number] = signal.signal(number, self.note)
+        self.block = handling(self.note)
+        self.block.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-        self.before = {}
+        self.block.__exit__(None, None, None)
 
     def note(self, number: int, frame: Optional[FrameType] = None) -> None:
         """Take a signal, or a key of the user that counts as one.
@@ -34,7 +32,7 @@ class StopSignals:
         number: of the signal; frame: what Python gives to a handler
         """
         if self.received is not None:
-            raise KeyboardInterrupt
+            raise Stopped(number)
         self.received = number
 
     def came(self) -> bool:

@@ -11,6 +11,7 @@ from segmentation.cli.finding import several_videos
 from segmentation.cli.options import (
     BESIDE,
     DrawingOptions,
+    Parser,
     add_drawing_options,
     add_network_options,
     add_result_options,
@@ -24,7 +25,7 @@ from segmentation.video.sink import find_encoder
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line for videos."""
-    parser = argparse.ArgumentParser(description="Segment the objects in every frame of a video with Mask R-CNN.")
+    parser = Parser(description="Segment the objects in every frame of a video with Mask R-CNN.")
     group = parser.add_argument_group("video")
     group.add_argument("-i", "--input", nargs="+", required=True, metavar="VIDEO",
                        help="video files, folders of them or patterns; the number of a camera or the address of a "

@@ -9,7 +9,6 @@ PyAV, not cv2.VideoCapture, because it reads a rate of 30000/1001 exactly, gives
 and says why something failed.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import reason
+from segmentation.terminal import warn
 from segmentation.video.container import declared_seconds, go_to, measured_rate, open_container, seconds_of
 
 USUAL_RATE = Fraction(30)  # frames a second, if the source has no rate that makes sense
@@ -147,8 +147,8 @@ class VideoSource:
         for item in self.rest:
             if isinstance(item, Frame) and width_height(item.image) != self.size_wh:
                 if item.image.shape not in self.warned:
-                    print(f"[WARNING] {self.name} changes its size to {item.image.shape[1]}x{item.image.shape[0]} at "
-                          f"frame {item.number}: frames from there on are resized", file=sys.stderr)
+                    warn(f"[WARNING] {self.name} changes its size to {item.image.shape[1]}x{item.image.shape[0]} at "
+                         f"frame {item.number}: frames from there on are resized")
                     self.warned.add(item.image.shape)
                 item = replace(item, image=cv2.resize(item.image, self.size_wh, interpolation=cv2.INTER_AREA))
             yield item

@@ -118,7 +118,7 @@ def test_other_shapes_of_input_work(run, photo):
     (["-i", "x", "--proposals", "9"], "whole number from 10 to 300, got '9'"),
     (["-i", "x", "--proposals", "20.5"], "whole number"), (["-i", "x", "--size", "12"], "WIDTHxHEIGHT"),
     (["-i", "x", "--interpolation", "best"], "invalid choice"), (["-i", "x", "--device", "tpu"], "invalid choice"),
-    (["-i", "x", "-v", "2"], "invalid choice"), (["-i", "x", "--seed", "a"], "invalid int")])
+    (["-i", "x", "-v", "2"], "invalid choice"), (["-i", "x", "--seed", "a"], "must be a whole number")])
 def test_usage_errors_end_with_2(args, said, capsys):
     with pytest.raises(SystemExit) as caught:
         mask_rcnn.main(args)
