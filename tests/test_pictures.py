@@ -1,18 +1,29 @@
 """Photos of every kind, and pictures that appear only when they are complete."""
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from conftest import ROOT
+from PIL import EpsImagePlugin, Image
 
 from segmentation import SegmentationError
 from segmentation import pictures as photos
 from segmentation.files import complete_file
-from segmentation.pictures import find_photos, name_outputs, read_photo, write_picture
+from segmentation.pictures import (
+    STEPS,
+    find_photos,
+    name_outputs,
+    read_photo,
+    read_photos,
+    search_photos,
+    write_picture,
+)
 
 RED = np.zeros((4, 6, 3), np.uint8)
 RED[:, :, 0] = 255  # RGB
@@ -121,7 +132,7 @@ def test_folders_give_their_photos_sorted_and_once(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     found = find_photos([str(tmp_path / "sub"), str(tmp_path), str(tmp_path / "b.png"), "z.jpg"])
-    assert found == sorted([tmp_path / "a.jpg", tmp_path / "b.png", tmp_path / "sub/c.tif", Path("z.jpg")])
+    assert list(found) == sorted([tmp_path / "a.jpg", tmp_path / "b.png", tmp_path / "sub/c.tif", Path("z.jpg")])
 
 
 def test_a_folder_without_photos_is_named(tmp_path):
@@ -131,12 +142,157 @@ def test_a_folder_without_photos_is_named(tmp_path):
         read_photo(photo)
 
 
-def test_results_never_share_a_name_nor_replace_a_photo():
-    given = [Path(name) for name in ("a/x.jpg", "a/x.png", "b/x.JPG", "a/x_segmented.jpg")]
-    outputs = name_outputs(given, Path("a"))
-    assert [path.name for path in outputs.values()] == ["x_segmented-2.jpg", "x_segmented.png", "x_segmented-3.jpg",
-                                                       "x_segmented_segmented.jpg"]
-    assert len({*outputs.values(), *given}) == 8
+def test_one_photo_named_twice_is_listed_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(touch(tmp_path / "in" / "sub" / "x.jpg").parents[1])
+    os.symlink(tmp_path / "in", tmp_path / "link")
+    for names in (["sub/x.jpg", tmp_path / "in/sub/x.jpg"], ["sub", "sub/../sub/x.jpg"],
+                  [tmp_path / "link/sub/x.jpg", "sub/x.jpg"]):
+        assert len(find_photos(names)) == 1, names
+    # The name below the folder stays, whichever comes first.
+    for names in ([".", tmp_path / "in/sub/x.jpg"], [tmp_path / "in/sub/x.jpg", "."]):
+        assert list(find_photos(names, recursive=True).values()) == [Path("sub/x")]
+
+
+def test_a_name_depends_on_the_photo_alone(tmp_path):
+    for name in ("a/x.jpg", "b/x.JPG", "b/x.png", "b/x.bmp", "b/x.jpeg", "b/X.y.TIF"):
+        touch(tmp_path / name)
+    names = find_photos([tmp_path], recursive=True)
+    assert [name.as_posix() for name in names.values()] == ["a/x", "b/X.y_tif", "b/x", "b/x_bmp", "b/x_jpeg", "b/x"]
+    assert [path.as_posix() for path in name_outputs(names, "out").values()] == [
+        "out/a/x_segmented.jpg", "out/b/X.y_tif_segmented.png", "out/b/x_segmented.jpg", "out/b/x_bmp_segmented.png",
+        "out/b/x_jpeg_segmented.jpg", "out/b/x_segmented.png"]
+    (tmp_path / "a/x.jpg").unlink()
+    assert find_photos([tmp_path], recursive=True) == {photo: names[photo] for photo in list(names)[1:]}
+    assert list(find_photos([tmp_path / "b/x.png", "-"]).values()) == [Path("stdin"), Path("x")]
+
+
+@pytest.mark.parametrize("stem", ["n" * 251, "東" * 83, "é" * 124, "n" * 201])
+def test_names_that_are_too_long_with_our_endings_are_cut_and_stay_different(tmp_path, stem):
+    photos = [touch(tmp_path / f"{stem[:-1]}{last}.png") for last in "ab"]
+    outputs = name_outputs(find_photos([tmp_path]), tmp_path / "out")
+    assert list(outputs) == photos and len(set(outputs.values())) == 2
+    for output in outputs.values():
+        write_picture(output.with_name(output.stem + STEPS), np.zeros((4, 4, 3), np.uint8))
+
+
+def touch(path, data=b"x"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="its file names are Unicode")
+def test_names_that_are_not_utf_8_are_found_and_read(tmp_path):
+    photo = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.png"))
+    write_picture(photo, np.zeros((4, 4, 3), np.uint8))
+    (output,) = name_outputs(find_photos([tmp_path]), tmp_path / "out").values()
+    assert os.fsencode(output.name) == b"caf\xe9_segmented.png"
+    write_picture(output, read_photo(photo))
+    long = touch(Path(os.fsdecode(bytes(tmp_path) + b"/" + b"\xe9" * 250 + b".png")))
+    assert len(os.fsencode(find_photos([long])[long])) == 200
+
+
+# ---- Results of earlier runs are no photos ----------------------------------------------------------------
+
+def test_results_of_earlier_runs_are_left_out_of_folders_and_patterns(tmp_path):
+    rgb, deep = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint16)
+    for name in ("x.jpg", "y.bmp", "z_01_a.png"):
+        touch(tmp_path / name)
+    pictures = {"x_segmented.jpg": rgb, "x_segmented-2.png": rgb, "y_bmp_segmented_steps.png": rgb,
+                "x_instances.png": deep, "x_01_dog.png": np.zeros((4, 4, 4), np.uint8), "sub/y_bmp_12_sports_ball.png":
+                np.zeros((4, 4, 4), np.uint8), "x_100_dog_mask.png": rgb[..., 0], ".x_segmented.123.part.jpg": rgb}
+    for name, picture in pictures.items():
+        write_picture(tmp_path / name, picture)
+    kept = {"x_02_sea.png": rgb, "other_instances.png": deep, "segmented.jpg": rgb, "x_instances_2.png": deep}
+    for name, picture in kept.items():
+        write_picture(tmp_path / name, picture)
+    expected = sorted([*(tmp_path / name for name in kept), tmp_path / "x.jpg", tmp_path / "y.bmp",
+                       tmp_path / "z_01_a.png"])
+    for given in (tmp_path, f"{tmp_path}/**/*"):
+        photos, left_out = search_photos([given], recursive=True)
+        assert [photo for photo in photos if photo.is_file()] == expected
+        hidden = {".x_segmented.123.part.jpg"} if "*" in str(given) else set()  # * fits no hidden file
+        assert sorted(left_out) == sorted(str(tmp_path / name) for name in set(pictures) - hidden)
+
+
+def test_a_result_that_is_named_itself_is_a_photo(tmp_path):
+    result = touch(tmp_path / "x_segmented.jpg")
+    assert search_photos([tmp_path, result]) == ({result: Path("x_segmented")}, [])
+    photos, left_out = search_photos([tmp_path])  # nothing else is there: an error will say so
+    assert list(photos) == [tmp_path] and left_out == [str(result)]
+
+
+# ---- What is no file that can be read ---------------------------------------------------------------------
+
+def test_loops_of_links_and_links_to_nothing_are_one_error_each(tmp_path):
+    os.symlink("b.jpg", tmp_path / "a.jpg")
+    os.symlink("a.jpg", tmp_path / "b.jpg")
+    os.symlink("nowhere", tmp_path / "c.jpg")
+    for given in ([tmp_path], [tmp_path / name for name in ("a.jpg", "b.jpg", "c.jpg")]):
+        errors = [error for _, error in read_photos(find_photos(given))]
+        assert [str(error).rpartition(": ")[2] for error in errors] == [
+            "Too many levels of symbolic links"] * 2 + ["No such file or directory"]
+
+
+def test_a_name_that_no_file_can_have_is_one_error(tmp_path):
+    (photo,) = find_photos([tmp_path / ("n" * 300)])
+    with pytest.raises(SegmentationError, match=r"cannot read .*n: File name too long"):
+        read_photo(photo)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo") or not hasattr(os, "geteuid"), reason="no pipes with names")
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in (tmp_path / "pipe.jpg", "/dev/zero"):
+        with pytest.raises(SegmentationError, match=r"it is no regular file; .* name -"):
+            read_photo(path)
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_found(tmp_path, monkeypatch):
+    closed, listdir, scandir = touch(tmp_path / "closed" / "x.jpg").parent, os.listdir, os.scandir
+    photo = touch(tmp_path / "y.jpg")
+
+    def refusing(function):
+        def call(path):
+            if Path(path) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path)
+        return call
+    monkeypatch.setattr(os, "scandir", refusing(scandir))
+    monkeypatch.setattr(os, "listdir", refusing(listdir))
+    for given, recursive in (([tmp_path], True), ([closed, photo], False)):
+        assert list(find_photos(given, recursive)) == [closed, photo]
+    with pytest.raises(SegmentationError, match=r"cannot read .*closed: Permission denied"):
+        read_photo(closed)
+
+
+@pytest.mark.parametrize("name", ["page.eps", "page.jpg", "page.ps"])
+def test_nothing_starts_ghostscript(tmp_path, monkeypatch, name):
+    started = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *args, **options: started.append(args))
+    Image.fromarray(RED).save(tmp_path / name, format="EPS")
+    with pytest.raises(SegmentationError, match="it is no photo of a known format"):
+        read_photo(tmp_path / name)
+    assert started == []
+
+
+def test_formats_that_pillow_writes_are_read(tmp_path):
+    writable = [name for name in ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "ICO", "TGA", "PCX", "SGI", "DDS",
+                                  "DIB", "MSP", "SPIDER", "XBM", "JPEG2000", "AVIF", "ICNS", "QOI", "MPO", "BLP")
+                if name in Image.SAVE]
+    assert len(writable) > 15
+    for name in writable:
+        mode = {"MSP": "1", "XBM": "1", "SPIDER": "F", "BLP": "P"}.get(name, "RGB")
+        Image.new(mode, (16, 16)).save(tmp_path / "photo", format=name)
+        assert read_photo(tmp_path / "photo").shape[2] == 3, name
+
+
+def test_pillows_warnings_are_not_shown(tmp_path):
+    exif = tmp_path / "exif.jpg"
+    save(exif, RED, exif=b"Exif\0\0II*\0\x08\0\0\0\xff\0" + b"\x12\x01\x02\0\xff\xff\xff\0\xff\0\0\0")
+    code = f"from segmentation.pictures import read_photo; print(read_photo({str(exif)!r}).shape)"
+    done = subprocess.run([sys.executable, "-W", "default", "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "(4, 6, 3)\n" and done.stderr == ""
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):

@@ -1,62 +1,75 @@
 """Which videos the names on the command line mean, and what their results are called.
 
->>> [path.as_posix() for path in name_outputs(["a/film.mkv", "b/film.mkv", "c/clip.webm"], "out")]
-['out/film_segmented.mkv', 'out/film_segmented-2.mkv', 'out/clip_segmented.mp4']
+>>> names = find_videos(["a/film.mkv", "b/clip.webm", "rtsp://door/cam?id=1"])
+>>> [path.as_posix() for path in name_outputs(names, "out").values()]
+['out/film_segmented.mkv', 'out/clip_webm_segmented.mp4', 'out/cam_segmented.mp4']
 """
 
-import glob
-from collections.abc import Iterable, Sequence
-from itertools import chain, count
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+from os.path import isdir
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from segmentation import SegmentationError
 from segmentation.files import AnyPath
+from segmentation.pictures import RESULT, Found, Kind, is_pattern, search
+from segmentation.results.cutouts import safe_name
+from segmentation.video.container import open_container
 
 # Files in a folder with these suffixes are videos. A file that is named itself is read whatever its suffix is.
-VIDEOS = {".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv",
-          ".3gp"}
-RESULT = "_segmented"
+SUFFIXES = {".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv",
+            ".3gp"}
+WRITTEN = (".avi", ".mp4", ".mkv")
+# A result of this version or an earlier one, complete or partial.
+RESULT_NAME = re.compile(rf".+({RESULT}(-\d+)?|\.partial|\.partial\.old)\.(avi|mp4|mkv)", re.IGNORECASE)
+
+
+def is_video_result(video: Path, stems: Container[str]) -> bool:
+    """Whether a run of ours has written a video, by its name."""
+    return bool(RESULT_NAME.fullmatch(video.name))
+
+
+VIDEOS = Kind(SUFFIXES, WRITTEN, is_video_result)
 
 
 def several_videos(names: Sequence[str]) -> bool:
     """Whether these names can mean more than one video."""
-    return len(names) > 1 or Path(names[0]).is_dir() or is_pattern(names[0])
+    return len(names) > 1 or isdir(names[0]) or is_pattern(names[0])
 
 
-def is_pattern(name: str) -> bool:
-    """Whether a name is a glob pattern, such as trip/*.mp4, and not a file or an address."""
-    return glob.has_magic(name) and "://" not in name and not Path(name).exists()
+def search_videos(names: Iterable[str], recursive: bool = False) -> Found:
+    """The videos that the names mean, see `search`. The result of a stream is named after its address."""
+    found = search(names, recursive, VIDEOS)
+    return Found({video: address_name(video) if "://" in video else name for video, name in found.names.items()},
+                 found.results)
 
 
-def find_videos(names: Iterable[str], recursive: bool = False) -> list[str]:
-    """The videos that the names mean, each once: files, the videos in folders, and those that fit a pattern.
+def find_videos(names: Iterable[str], recursive: bool = False) -> dict[str, Path]:
+    """The videos that the names mean -> the names of their results; see `search`."""
+    return search_videos(names, recursive).names
 
-    A folder or pattern without videos is returned itself; reading it gives an error that names it.
 
-    recursive: search the subfolders of folders too
+def address_name(address: str) -> Path:
+    """The name of a stream's result: the last part of its address, in characters that every system accepts."""
+    parts = urlsplit(address)
+    return Path(safe_name(Path(parts.path).stem or parts.netloc))
+
+
+def name_outputs(names: Mapping[str, Path], folder: AnyPath) -> dict[str, Path]:
+    """The path of each video's result: {video: folder/NAME_segmented with the video's suffix, or .mp4}.
+
+    names: from find_videos
     """
-    found = []
-    for name in names:
-        if Path(name).is_dir():
-            inside = Path(name).glob("**/*" if recursive else "*")
-            paths = sorted(path for path in inside if path.suffix.lower() in VIDEOS
-                           and ".partial" not in path.name and not path.stem.endswith(RESULT))
-            fitting = [str(path) for path in paths]
-        else:
-            fitting = sorted(glob.glob(name, recursive=True)) if is_pattern(name) else []
-        found += fitting or [name]
-    return list(dict.fromkeys(found))
+    suffixes = ((video, Path(video).suffix.lower()) for video in names)
+    return {video: Path(folder, f"{names[video]}{RESULT}{suffix if suffix in WRITTEN else '.mp4'}")
+            for video, suffix in suffixes}
 
 
-def name_outputs(videos: Sequence[str], folder: AnyPath) -> list[Path]:
-    """The path of each video's result: folder/NAME_segmented with the suffix of the video, or .mp4.
-
-    No two results have the same path, and none has the path of a video.
-    """
-    outputs, taken = [], {Path(video).resolve() for video in videos}
-    for video in map(Path, videos):
-        suffix = video.suffix.lower() if video.suffix.lower() in (".avi", ".mp4", ".mkv") else ".mp4"
-        names = (Path(folder, f"{video.stem}{RESULT}{number}{suffix}")
-                 for number in chain([""], (f"-{number}" for number in count(2))))
-        outputs.append(next(path for path in names if path.resolve() not in taken))
-        taken.add(outputs[-1].resolve())
-    return outputs
+def is_video(path: AnyPath) -> bool:
+    """Whether a file opens as a video. Only its beginning is read, and of .mp4 its index."""
+    try:
+        with open_container(str(path), live=False) as container:
+            return bool(container.streams.video)
+    except SegmentationError:
+        return False

@@ -15,8 +15,9 @@ from typing import Callable, Optional
 import av
 
 from segmentation import SegmentationError
-from segmentation.cli.finding import find_videos, name_outputs
+from segmentation.cli.finding import is_video, name_outputs, search_videos
 from segmentation.cli.progress import AnyProgress, Progress, Share
+from segmentation.cli.run_paths import check_video_paths, say_left_out
 from segmentation.cli.video_options import VideoOptions
 from segmentation.terminal import brief, info, warn
 from segmentation.workers.merging import SpreadJob
@@ -59,11 +60,15 @@ class Job:
 
 def list_jobs(options: VideoOptions) -> list[Job]:
     """A Job for each video of the options. With --resume, those whose results exist are left out."""
-    videos = find_videos(options.input, options.recursive) if options.several else options.input
-    outputs = name_outputs(videos, options.output) if options.several else [options.output]
+    outputs = {options.input[0]: options.output}
+    if options.several:
+        names, left_out = search_videos(options.input, options.recursive)
+        say_left_out(left_out)
+        outputs = name_outputs(names, options.output)
+    check_video_paths(options, outputs)
     jobs = []
-    for video, output in zip(videos, outputs):
-        if options.several and options.resume and output.exists():
+    for video, output in outputs.items():
+        if options.several and options.resume and is_video(output):
             info(f"{video} is done already: {output}")
             continue
         jobs.append(Job(video, output, options))

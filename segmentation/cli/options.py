@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from os.path import isfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, Protocol, TypeVar, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, Optional, Protocol, TypeVar, Union, overload
 
 import numpy as np
 from PIL import ImageColor
@@ -40,11 +41,11 @@ class Parser(argparse.ArgumentParser):
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the network, what runs it, and which objects are wanted."""
     group = parser.add_argument_group("network")
-    group.add_argument("-m", "--mask-rcnn", metavar="DIR", default=MODEL_FOLDER,
+    group.add_argument("-m", "--mask-rcnn", type=path_text, metavar="DIR", default=MODEL_FOLDER,
                        help="model folder: labels, colours, text graph and weights; missing weights are "
                             "downloaded into it (default: the mask-rcnn-coco beside the scripts; of the installed "
                             "commands the package's own, and weights go to the user's cache)")
-    group.add_argument("--weights", metavar="FILE",
+    group.add_argument("--weights", type=path_text, metavar="FILE",
                        help="another frozen graph (.pb), with its own labels and text graph beside it where it "
                             "has some, the official archive (.tar.gz) or its folder")
     group.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",
@@ -109,12 +110,12 @@ def add_result_options(parser: argparse.ArgumentParser, of_what: str) -> "argpar
     of_what: photos or frames
     """
     group = parser.add_argument_group("results for other programs")
-    group.add_argument("--json", type=Path, metavar="FILE",
+    group.add_argument("--json", type=path, metavar="FILE",
                        help=f"the objects of all {of_what} in COCO's format; .jsonl: one a line")
-    group.add_argument("--csv", type=Path, metavar="FILE", help="the objects as a table")
-    group.add_argument("--cutouts", type=Path, metavar="DIR",
+    group.add_argument("--csv", type=path, metavar="FILE", help="the objects as a table")
+    group.add_argument("--cutouts", type=path, metavar="DIR",
                        help="each object as a PNG, cut out along its mask, transparent around it")
-    group.add_argument("--masks", type=Path, metavar="DIR",
+    group.add_argument("--masks", type=path, metavar="DIR",
                        help="a 16-bit PNG for each picture: 0 is background, N the Nth object")
     group.add_argument("--each-mask", action="store_true", help="an 8-bit PNG for each object too, in --masks")
     return group
@@ -126,12 +127,19 @@ def add_result_options(parser: argparse.ArgumentParser, of_what: str) -> "argpar
 BESIDE = {"beside": True}
 
 
+class Background(NamedTuple):
+    """What is behind a cutout: a (B, G, R), or a picture, BGR uint8 (H, W, 3), and the path of its file."""
+
+    fill: Union[Color, np.ndarray]
+    path: Optional[Path] = None
+
+
 @dataclass(frozen=True, eq=False)  # a background that is a picture has no == of its own
 class DrawingOptions:
     """How objects are drawn; fields are named as the options.
 
     effect: see Style in drawing/draw.py
-    background: behind a cutout, a (B, G, R) or a picture, BGR uint8; None: white
+    background: behind a cutout; None: white
     opacity: 0..1, of the overlay's colour; None: 0.4
     palette: see drawing/palettes.py
 
@@ -139,7 +147,7 @@ class DrawingOptions:
     """
 
     effect: str
-    background: Union[Color, np.ndarray, None]
+    background: Optional[Background]
     opacity: Optional[float]
     no_boxes: bool
     no_labels: bool
@@ -156,7 +164,7 @@ class DrawingOptions:
         """The Style that the options ask for."""
         return Style(self.effect, 0.4 if self.opacity is None else self.opacity, False if self.no_boxes else None,
                      False if self.no_labels else None,
-                     (255, 255, 255) if self.background is None else self.background)
+                     (255, 255, 255) if self.background is None else self.background.fill)
 
 
 def what_decides(options: "DataclassInstance") -> dict[str, str]:
@@ -227,6 +235,18 @@ def load_network(options: LoadOptions) -> MaskRCNN:
 
 # ---- argparse types ----------------------------------------------------------------------------------------
 
+def path(text: str) -> Path:
+    """An argparse type: a path. No path is empty: Path("") would be the folder that one is in."""
+    return Path(path_text(text))
+
+
+def path_text(text: str) -> str:
+    """An argparse type: a path as text, or the name of a video, which may be an address."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got ''")
+    return text
+
+
 @overload
 def number_in(low: float, high: float) -> Callable[[str], float]: ...
 
@@ -283,15 +303,15 @@ def area(text: str) -> str:
     return text
 
 
-def background(text: str) -> Union[Color, np.ndarray]:
-    """An argparse type: a picture BGR uint8 (H, W, 3), or a colour as (B, G, R).
+def background(text: str) -> Background:
+    """An argparse type: --background.
 
     >>> background("#ff8000")
-    (0, 128, 255)
+    Background(fill=(0, 128, 255), path=None)
     """
-    if Path(text).is_file():
+    if isfile(text):
         try:
-            return read_photo(text)
+            return Background(read_photo(text), Path(text))
         except SegmentationError as error:
             raise argparse.ArgumentTypeError(f"{error}") from error
     try:
@@ -299,4 +319,4 @@ def background(text: str) -> Union[Color, np.ndarray]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"must be a colour such as #00ff00 or white, or a picture that is there, "
                                          f"got {text!r}") from error
-    return blue, green, red
+    return Background((blue, green, red))

@@ -16,6 +16,8 @@ from segmentation.cli.options import (
     add_network_options,
     add_result_options,
     number_in,
+    path,
+    path_text,
 )
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions, check_hiding
@@ -27,10 +29,10 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line for videos."""
     parser = Parser(description="Segment the objects in every frame of a video with Mask R-CNN.")
     group = parser.add_argument_group("video")
-    group.add_argument("-i", "--input", nargs="+", required=True, metavar="VIDEO",
+    group.add_argument("-i", "--input", nargs="+", required=True, type=path_text, metavar="VIDEO",
                        help="video files, folders of them or patterns; the number of a camera or the address of a "
                             "stream")
-    group.add_argument("-o", "--output", required=True, type=Path, metavar="FILE",
+    group.add_argument("-o", "--output", required=True, type=path, metavar="FILE",
                        help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has; of "
                             "several videos, the folder to write them to")
     group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
@@ -53,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--track", action="store_true",
                        help="number the objects: each keeps its number, and with --palette instance its colour, over "
                             "the whole video")
-    group.add_argument("--timeline", type=Path, metavar="FILE",
+    group.add_argument("--timeline", type=path, metavar="FILE",
                        help="a plot of how many objects of each class there are over time, .png")
     return parser
 

@@ -1,13 +1,13 @@
 """Containers of videos, through PyAV: how one is opened, and what it says about rate, times and duration."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
-from typing import Optional
+from typing import Callable, NamedTuple, Optional
 
 import av
 import numpy as np
@@ -16,17 +16,20 @@ from av.video.stream import VideoStream
 
 from segmentation import SegmentationError
 from segmentation.files import reason
+from segmentation.video.clock import REORDERED, Clock, Jump
 
 PATIENCE = 10  # seconds without a frame after which a camera or stream has ended
 LARGEST_RATE = 240  # frames a second; a larger rate makes no sense
+# A frame an hour; a smaller rate makes no sense. FFmpeg crashes on an .mp4 whose frames last 2**31 units of its time.
+SMALLEST_RATE = Fraction(1, 3600)
+MPEG_STREAMS = ("mpegts", "mpeg")  # the formats whose times leap where a recording was interrupted
 BEGINNING = 300  # frames at the beginning that show whether the rate varies
-REORDERED = 16  # frames by which H.264 and H.265 reorder at most
 
 
 def open_container(name: str, live: bool) -> InputContainer:
     """A PyAV container to read from. Raises SegmentationError if it cannot be opened."""
-    if not live and not Path(name).is_file():
-        raise SegmentationError(f"cannot read {name}: there is no such file")
+    if not live and not os.path.isfile(name):
+        raise SegmentationError(f"cannot read {name}: {why_no_file(name)}")
     container_format = None
     if name.isdecimal():
         formats = {"linux": ("v4l2", f"/dev/video{name}"), "darwin": ("avfoundation", name),
@@ -38,6 +41,19 @@ def open_container(name: str, live: bool) -> InputContainer:
         raise SegmentationError(f"cannot read {name} as a video: {reason(error)}") from error
 
 
+def why_no_file(name: str) -> str:
+    """What is wrong with a name that is no regular file, in words."""
+    if os.path.isdir(name):
+        return "it is a folder without videos"
+    try:
+        os.stat(name)
+    except FileNotFoundError:
+        return "there is no such file"
+    except (OSError, ValueError) as error:  # a loop of links, a name that is too long
+        return reason(error)
+    return "it is no regular file: save what comes from it in one first"
+
+
 def seconds_of(time_base: Optional[Fraction]) -> Fraction:
     """A time base in seconds. PyAV's types allow None; a stream or frame that is read always has one."""
     return time_base or Fraction(0)
@@ -47,10 +63,26 @@ def go_to(container: InputContainer, stream: VideoStream, start: Fraction) -> Fr
     """Seek a file to the keyframe at or before `start` seconds; returns the time that counts as 0, in seconds."""
     zero = (stream.start_time or 0) * seconds_of(stream.time_base)
     # In MPEG streams, FFmpeg seeks to a place where it cannot decode, because the keyframe is before it.
-    if start and stream.start_time is not None and container.format.name not in ("mpegts", "mpeg"):
+    if start and stream.start_time is not None and container.format.name not in MPEG_STREAMS:
         with suppress(av.error.FFmpegError):  # a file without times cannot seek; it is read from its beginning
             container.seek(int((start + zero) * av.time_base))
     return zero
+
+
+def joined_packets(container: InputContainer, note: Callable[[Jump], None] = lambda jump: None) -> Iterator[av.Packet]:
+    """The packets of a file's picture and sound, with times that are joined where they jump: see clock.py.
+
+    note: called with each Jump
+    """
+    picture = container.streams.video[0]
+    clock = Clock(picture, container.format.name in MPEG_STREAMS, note)
+    return clock.joined(container.demux([picture, *container.streams.audio]))
+
+
+def makes_sense(rate: Fraction) -> bool:
+    """Whether a video can have so many frames a second."""
+    # FFmpeg holds the two parts of a rate in 32 bits each.
+    return SMALLEST_RATE <= rate <= LARGEST_RATE and max(rate.numerator, rate.denominator) < 1 << 31
 
 
 def frame_rate(stream: VideoStream) -> Optional[Fraction]:
@@ -60,42 +92,71 @@ def frame_rate(stream: VideoStream) -> Optional[Fraction]:
     If they do not agree, with the average one the result lasts as long as the source.
     """
     average, guessed = stream.average_rate or Fraction(0), stream.guessed_rate or Fraction(0)
-    rates = [rate for rate in (guessed, average) if 0 < rate <= LARGEST_RATE]
+    rates = [rate for rate in (guessed, average) if makes_sense(rate)]
     if len(rates) == 2 and abs(average / guessed - 1) > 0.002:
         return average
     return rates[0] if rates else None
 
 
-def measured_rate(name: Optional[str], stream: VideoStream) -> tuple[Optional[Fraction], bool]:
-    """(frames a second, whether the time between frames varies) of a file. The rate is None if none makes sense.
+class Timing(NamedTuple):
+    """What the times of a file's frames say.
 
-    If the time varies, the rate is measured by the times of all packets. If not, only the beginning is read, and the
-    rate is the declared one. Nothing is decoded. name None: a live source; its rate is the declared one too.
+    rate: frames a second; None: none makes sense
+    variable: whether the time between frames varies
+    frames, seconds: how many there are, and how long they last; None: not all of their times were read
+    """
+
+    rate: Optional[Fraction]
+    variable: bool = False
+    frames: Optional[int] = None
+    seconds: Optional[Fraction] = None
+
+
+def measure_timing(name: Optional[str], stream: VideoStream) -> Timing:
+    """The Timing of a file. Nothing is decoded. name None: a live source, of which only the declared rate is known.
+
+    If the time between frames varies, all times are read, and the rate is measured. If not, only the beginning is read,
+    and the rate is the declared one. Of MPEG streams all times are read too: what such a file declares is guessed, from
+    its first and last times, which say nothing if times jump between.
     """
     declared = frame_rate(stream)
     if name is None:
-        return declared, False
+        return Timing(declared)
     with av.open(name) as container:
-        times: list[int] = sorted(islice(packet_times(container), BEGINNING))
+        packets = picture_times(container)
+        times: list[int] = sorted(islice(packets, BEGINNING))
         # Among the last times, those of some B-frames may still be missing.
         sure = times[:-REORDERED] if len(times) == BEGINNING else times
         steps = np.diff(sure) if len(sure) > 2 else np.ones(1)
         # Times are rounded to the time base, in Matroska to a thousandth of a second.
-        if np.ptp(steps) <= max(2, 0.05 * np.median(steps)):
-            return declared, False
-        times = sorted([*times, *packet_times(container)])
-    if stream.frames == len(times):
-        return declared, True
+        steady = bool(np.ptp(steps) <= max(2, 0.05 * np.median(steps)))
+        if not times or (steady and container.format.name not in MPEG_STREAMS):
+            return Timing(declared)
+        times = sorted([*times, *packets])
+    if len(sure) <= 2:
+        return Timing(declared, False, len(times))
     seconds = (times[-1] - times[0] + Fraction(float(np.median(steps)))) * seconds_of(stream.time_base)
     rate = (len(times) / seconds).limit_denominator(100_000)
-    return (rate if 0 < rate <= LARGEST_RATE else None), True
+    if steady:
+        rate = steady_rate(stream, Fraction(float(np.mean(steps))) * seconds_of(stream.time_base))
+    elif stream.frames == len(times) and declared is not None:
+        rate = declared
+    return Timing(rate if makes_sense(rate) else None, not steady, len(times), seconds)
 
 
-def packet_times(container: InputContainer) -> Iterator[int]:
-    """The times of a container's frames, in units of the stream's time base, in the order of the file."""
+def steady_rate(stream: VideoStream, step: Fraction) -> Fraction:
+    """The rate of frames that follow each other after `step` seconds: a declared one that fits, or the measured one."""
+    measured = (1 / step).limit_denominator(1001) if step else Fraction(0)
+    fitting = [rate for rate in (stream.guessed_rate, stream.average_rate) if rate and abs(rate * step - 1) <= 0.002]
+    return fitting[0] if fitting else measured
+
+
+def picture_times(container: InputContainer) -> Iterator[int]:
+    """The joined times of a container's frames, in units of the stream's time base, in the order of the file."""
+    picture = container.streams.video[0]
     try:
-        for packet in container.demux(video=0):
-            if packet.pts is not None:
+        for packet in joined_packets(container):
+            if packet.stream is picture and packet.pts is not None:
                 yield packet.pts
     except (av.error.FFmpegError, OSError):
         return  # decoding the file will say so

@@ -232,9 +232,11 @@ def test_folders_hold_videos_and_with_recursive_their_subfolders_too(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     names = ["A.MOV", "b.mp4"]
-    assert find_videos([str(tmp_path), str(tmp_path / "b.mp4")]) == [str(tmp_path / name) for name in names]
-    assert find_videos([str(tmp_path)], recursive=True) == [str(tmp_path / name) for name in [*names, "sub/d.mkv"]]
-    assert find_videos([f"{tmp_path}/sub", f"{tmp_path}/*.txt"]) == [f"{tmp_path}/sub/d.mkv", f"{tmp_path}/notes.txt"]
+    assert list(find_videos([str(tmp_path), str(tmp_path / "b.mp4")])) == [str(tmp_path / name) for name in names]
+    found = find_videos([str(tmp_path)], recursive=True)
+    assert list(found) == [str(tmp_path / name) for name in [*names, "sub/d.mkv"]]
+    found = find_videos([f"{tmp_path}/sub", f"{tmp_path}/*.txt"])
+    assert list(found) == [f"{tmp_path}/sub/d.mkv", f"{tmp_path}/notes.txt"]
 
 
 def test_several_videos_need_a_folder_and_one_a_suffix(tmp_path, capsys):
