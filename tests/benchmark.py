@@ -34,7 +34,7 @@ from segmentation.instances import Instances
 from segmentation.network.engines import load_engine
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import BOXES, MASKS, read_model
-from segmentation.network.onnx import engines as onnx_engines
+from segmentation.network.onnx.kept import export
 from segmentation.network.resizing import parse_size
 from segmentation.network.weights import DEMO, MODEL_FOLDER, ModelFiles, find_model
 from segmentation.pictures import read_photo
@@ -126,7 +126,7 @@ def count_flop(model, image_hw, detections):
         from onnx import shape_inference
     except ImportError:
         return float("nan")
-    proto = onnx_engines.export(model)
+    proto = export(model)
     for dim, size in zip(proto.graph.input[0].type.tensor_type.shape.dim[2:], image_hw):
         dim.dim_value = size
     inferred = shape_inference.infer_shapes(proto, data_prop=True).graph

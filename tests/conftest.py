@@ -12,7 +12,7 @@ from tiny_graph import frozen_graph, tiny_consts
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import BOXES
 from segmentation.network.resizing import Resizer
-from segmentation.network.text_graph import set_value
+from segmentation.network.text_graph import read_nodes, set_value, write_nodes
 from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,7 +68,7 @@ def own(tmp_path):
     path = tmp_path / "own.pb"
     text = (MODEL_FOLDER / TEXT_GRAPH).read_text()
     path.write_bytes(frozen_graph(tiny_consts(text, seed=4, num_classes=3)))
-    path.with_suffix(".pbtxt").write_text(set_value(text, BOXES, "num_classes", 3))
+    path.with_suffix(".pbtxt").write_text(write_nodes(set_value(read_nodes(text), BOXES, "num_classes", 3)))
     path.with_suffix(".txt").write_text("disc\nsquare\nstar\n")
     path.with_suffix(".config").write_text(Resizer(129, 161).config())
     return path

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from segmentation.network.text_graph import inputs, split_nodes
+from segmentation.network.text_graph import read_nodes
 
 CHANNELS = 8
 BIASES = {0: 0.0, 1: 1.3, 3: 1.3}  # background, person, car; the other classes never win
@@ -38,8 +38,8 @@ def tiny_consts(text_graph, seed=2, num_classes=90):
     """Every constant that the text graph reads, name -> array."""
     rng, outputs = np.random.default_rng(seed), output_channels(num_classes)
     depth, consts = {}, {}
-    for name, node in split_nodes(text_graph).items():
-        op, names = re.search(r'op: "(\w+)"', node).group(1), inputs(node)
+    for name, node in read_nodes(text_graph).items():
+        op, names = node.op, node.inputs
         depth[name] = depth.get(names[0], 3) if names else 3
         if op in ("Conv2D", "MatMul"):
             layer = names[1].rpartition("/")[0]

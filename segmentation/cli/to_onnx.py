@@ -8,29 +8,39 @@ preprocessing, boxes, their suppression and masks. segmentation/network/onnx/gra
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
+from segmentation import SegmentationError
 from segmentation.cli.options import number_in
 from segmentation.network.model import read_model
-from segmentation.network.onnx.engines import export, export_path, find_module, save, set_for_user
+from segmentation.network.onnx.engines import find_module, set_for_user
+from segmentation.network.onnx.kept import export, export_path, is_ours, key_of, save
 from segmentation.network.options import PROPOSALS
-from segmentation.network.text_graph import value_of
 from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.terminal import info, run
 
 
 def write_onnx(args: argparse.Namespace) -> int:
-    """Read the model, convert it, and write it; the exit code."""
+    """Read the model, convert it, and write it; the exit code.
+
+    Raises SegmentationError if that fails, or if it would replace a file of the model or somebody else's ONNX model.
+    """
     find_module("onnx")
-    model = read_model(find_model(args.mask_rcnn, args.weights))
-    out = args.out or export_path(model.weights)
+    files = find_model(args.mask_rcnn, args.weights)
+    out = args.out or export_path(files.weights)
+    for path in (files.weights, files.text_graph, files.labels, files.colors, files.config):
+        if path and out.exists() and os.path.samefile(path, out):
+            raise SegmentationError(f"{out} is a file of the model itself: name another file with --out")
+    if not args.out and not is_ours(out):
+        raise SegmentationError(f"{out} is not this project's, so it is not replaced: name a file with --out")
+    model = read_model(files)
     proto = export(model)
-    proposals = args.proposals or int(value_of(model.text_graph, "detection_out", "keep_top_k"))
-    set_for_user(proto, args.confidence, proposals)
-    save(proto, out)
+    set_for_user(proto, args.confidence, args.proposals or model.proposals)
+    save(proto, out, key_of(model))
     info(f"saved {out}: {len(proto.graph.node)} nodes, {proto.ByteSize():,} bytes")
     return 0
 

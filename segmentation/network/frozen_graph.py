@@ -1,20 +1,24 @@
-"""Read the constants of a frozen TensorFlow graph (.pb) without TensorFlow.
+"""Read and write the constants of a frozen TensorFlow graph (.pb) without TensorFlow.
 
 A frozen graph is a protobuf message, GraphDef. Its weights are the nodes whose op is Const. cv2.dnn reads nothing else
 of the file. Four messages of tensorflow/core/framework matter here, with these field numbers:
 
     GraphDef       node = 1
     NodeDef        name = 1, op = 2, attr = 5 (a map: key = 1, AttrValue = 2)
-    AttrValue      tensor = 8
+    AttrValue      type = 6, tensor = 8
     TensorProto    dtype = 1, shape = 2 (dim = 2, its size = 1), content = 4,
                    float_val = 5, int_val = 7, half_val = 13
 
     consts = read_consts(Path("frozen_inference_graph.pb").read_bytes())
     consts["Conv/weights"].shape        # (3, 3, 576, 512)
+    part = write_consts({"Conv/weights": consts["Conv/weights"]})
+
+The reader takes the bytes for what they may be: anything. An engine gets only what the writer makes of the arrays.
 """
 
-from collections.abc import Iterator
-from typing import Any, Optional
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -24,6 +28,8 @@ from segmentation import SegmentationError
 DTYPES: dict[int, np.dtype] = {1: np.dtype("<f4"), 3: np.dtype("<i4"), 9: np.dtype("<i8"), 19: np.dtype("<f2")}
 VALUE_FIELDS = (5, 7, 10, 13)  # float_val, int_val, int64_val, half_val
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # protobuf's wire types
+# A single number can stand for a whole constant, so a few bytes could ask for any amount of memory.
+LARGEST = 1 << 26
 
 
 def read_consts(buffer: Any) -> dict[str, np.ndarray]:
@@ -31,8 +37,7 @@ def read_consts(buffer: Any) -> dict[str, np.ndarray]:
 
     buffer: the bytes of the file, as bytes or uint8 (size,)
 
-    Constants that cv2.dnn cannot use are left out: strings, booleans, and scalars stored as tensor_content. Such a
-    scalar crashes cv2.dnn with a segmentation fault. (TensorFlow writes a scalar as float_val or int_val.)
+    Constants of other types, strings and booleans, are left out.
 
     Raises SegmentationError if the bytes are no GraphDef, are cut off, or hold no constant.
     """
@@ -45,7 +50,7 @@ def read_consts(buffer: Any) -> dict[str, np.ndarray]:
                     array = read_tensor(attrs["value"])
                     if array is not None:
                         consts[name] = array
-    except (IndexError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise SegmentationError("it is cut off or is no frozen graph") from error
     if not consts:
         raise SegmentationError("it is no frozen graph: it holds no weights")
@@ -90,17 +95,24 @@ def read_node(view: memoryview) -> tuple[str, str, dict[str, memoryview]]:
     attrs: dict[str, memoryview] = {}
     for number, value in fields(view):
         if number == 1:
-            name = bytes(value).decode()
+            name = read_text(value)
         elif number == 2:
-            op = bytes(value).decode()
+            op = read_text(value)
         elif number == 5:
             entry = dict(fields(value))
-            attrs[bytes(entry[1]).decode()] = entry[2]
+            attrs[read_text(entry[1])] = entry[2]
     return name, op, attrs
 
 
+def read_text(value: Any) -> str:
+    """The text in a field. Raises TypeError if the field has a number: bytes(10 ** 12) would be that many zeros."""
+    if isinstance(value, int):
+        raise TypeError("a number instead of a text")
+    return bytes(value).decode()
+
+
 def read_tensor(view: memoryview) -> Optional[np.ndarray]:
-    """The TensorProto in an AttrValue as an array. None if cv2.dnn cannot use it."""
+    """The TensorProto in an AttrValue as an array. None if it is of another type than DTYPES."""
     dtype: Optional[np.dtype] = None
     content: Optional[memoryview] = None
     shape: list[int] = []
@@ -114,15 +126,18 @@ def read_tensor(view: memoryview) -> Optional[np.ndarray]:
             content = value
         elif number in VALUE_FIELDS:
             values += read_values(number, value)
-    if dtype is None or (content is not None and not shape):
+    if dtype is None:
         return None
     if content is not None:
         return np.frombuffer(content, dtype).reshape(shape)
     # half_val has the bits of each float16 as an integer.
     array = np.array(values, np.uint16).view(dtype) if dtype.kind == "f" and dtype.itemsize == 2 \
         else np.array(values, dtype)
-    # A single value stands for the whole tensor.
-    return np.full(shape, array[0]) if array.size == 1 else array.reshape(shape)
+    if array.size != 1:
+        return array.reshape(shape)
+    if math.prod(shape) > LARGEST:
+        raise ValueError("a constant that is too large")
+    return np.full(shape, array[0])  # a single value stands for the whole tensor
 
 
 def read_values(number: int, value: Any) -> list[Any]:
@@ -142,3 +157,52 @@ def read_values(number: int, value: Any) -> list[Any]:
 def signed(value: int) -> int:
     """The signed integer that protobuf means by a varint: two's complement in 64 bits."""
     return value - (1 << 64) if value >> 63 else value
+
+
+# ---- Writing -------------------------------------------------------------------------------------------------
+
+def write_consts(consts: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of a frozen graph that holds these constants and nothing else, in the form that cv2.dnn takes.
+
+    Whole numbers are written as int32. float16 stays only in matrices and kernels.
+    """
+    return b"".join(part for name, array in consts.items() for part in const_node(name, array))
+
+
+def const_node(name: str, array: np.ndarray) -> tuple[bytes, Any]:
+    """(the beginning, the end) of a GraphDef's `node` field that holds a Const. The end is the array's own memory."""
+    dtype = 19 if array.dtype == np.float16 and array.ndim > 1 else 1 if array.dtype.kind == "f" else 3
+    data = np.ascontiguousarray(array, DTYPES[dtype])
+    shape = b"".join(field(2, field(1, size)) for size in array.shape)
+    end: Any = data.reshape(-1).view(np.uint8).data
+    if array.size == 1 and dtype != 19:
+        # A scalar in tensor_content crashes cv2.dnn: it must be an int_val or float_val.
+        end = field(7, int(data.item())) if dtype == 3 else field(5, data.tobytes())
+    start = field(1, dtype) + field(2, shape) + (b"" if isinstance(end, bytes) else begin(4, len(end)))
+    node = field(1, name.encode()) + field(2, b"Const") + field(5, field(1, b"dtype") + field(2, field(6, dtype)))
+    # Each message around the one before.
+    for number, before in ((8, b""), (2, field(1, b"value")), (5, node), (1, b"")):
+        start = before + begin(number, len(start) + len(end)) + start
+    return start, end
+
+
+def begin(number: int, size: int) -> bytes:
+    """The beginning of a field of `size` bytes."""
+    return varint(number << 3 | BYTES) + varint(size)
+
+
+def field(number: int, value: Union[int, bytes]) -> bytes:
+    """A field of a protobuf message: a whole number, or bytes after their length."""
+    if isinstance(value, int):
+        return varint(number << 3 | VARINT) + varint(value)
+    return begin(number, len(value)) + value
+
+
+def varint(number: int) -> bytes:
+    """A whole number of any size, seven bits a byte, lowest first: varint(300) is b"\\xac\\x02"."""
+    number &= (1 << 64) - 1
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])

@@ -19,7 +19,6 @@ from segmentation.network.opencv_engine import plain_errors
 from segmentation.network.options import NetworkOptions
 from segmentation.network.resizing import OFFICIAL, parse_size, read_resizer, resize
 from segmentation.network.selection import select
-from segmentation.network.text_graph import value_of
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model, read_colors
 
 
@@ -64,8 +63,8 @@ class MaskRCNN:
         build_engine = load_engine(options.engine, options.device, options.precision)
         files = find_files()
         model = read_model(files)
-        proposals = options.proposals or int(value_of(model.text_graph, "detection_out", "keep_top_k"))
-        return cls(build_engine(model, options.confidence, proposals), files, model.labels, options)
+        engine = build_engine(model, options.confidence, options.proposals or model.proposals)
+        return cls(engine, files, model.labels, options)
 
     def __call__(self, image: np.ndarray) -> Instances:
         """The Instances in an image, BGR uint8 (H, W, 3)."""

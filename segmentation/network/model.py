@@ -12,12 +12,11 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.files import read_text, reason
 from segmentation.network.frozen_graph import read_consts
-from segmentation.network.text_graph import inputs, split_nodes, trunk_output, value_of
+from segmentation.network.graph_check import BOXES, NAMED, PROPOSALS, check_graph
+from segmentation.network.text_graph import Nodes, read_nodes, trunk_output
 from segmentation.network.weights import ModelFiles, read_labels
 from segmentation.terminal import warn
 
-# Names of nodes in the text graph.
-IMAGE, BOXES, MASKS = "image_tensor", "detection_out_final", "detection_masks"
 # Names that only the ONNX model has: the trunk's output (in text graphs its name depends on the architecture), and the
 # boxes of the detections in cells of that output.
 FEATURES, MASK_BOXES = "features", "CropAndResize_1/boxes"
@@ -32,7 +31,7 @@ class Model(NamedTuple):
     weights, text_graph_path: the files that were read
     buffer: the bytes of the frozen graph, uint8 (size,)
     consts: the constants of the frozen graph, name -> array
-    text_graph: the text of the text graph
+    nodes: those of the text graph
     features: the name of the trunk's last node in the text graph
     labels: the names of the classes, by class number from 0
     """
@@ -41,43 +40,53 @@ class Model(NamedTuple):
     text_graph_path: Path
     buffer: np.ndarray
     consts: dict[str, np.ndarray]
-    text_graph: str
+    nodes: Nodes
     features: str
     labels: tuple[str, ...]
+
+    @property
+    def proposals(self) -> int:
+        """How many RoIs the second stage looks at, as the text graph says."""
+        return self.nodes[PROPOSALS].one("keep_top_k")
 
 
 def read_model(files: ModelFiles) -> Model:
     """The Model of ModelFiles (segmentation/network/weights.py). If it is the demo, two lines on stderr say so.
 
-    Raises SegmentationError if a file is wrong or does not fit the others.
+    Raises SegmentationError if a file is wrong or does not fit the others. What it gives is safe for an engine.
     """
-    text_graph = read_text_graph(files.text_graph)
-    buffer, consts = read_weights(files.weights, text_graph, files.text_graph)
-    labels = find_labels(files, text_graph, consts)
+    nodes = read_text_graph(files.text_graph)
+    buffer, consts = read_weights(files.weights, nodes, files.text_graph)
+    labels = find_labels(files, nodes, consts)
+    try:
+        check_graph(nodes, consts)
+    except SegmentationError as error:
+        raise SegmentationError(f"{files.text_graph} and {files.weights} do not make a network: {error}; one of the "
+                                "two files is broken or belongs to another model, so take both anew") from error
     if files.demo_because:
         say_demo(files, known_classes(consts, labels))
-    return Model(files.weights, files.text_graph, buffer, consts, text_graph, trunk_output(text_graph), labels)
+    return Model(files.weights, files.text_graph, buffer, consts, nodes, trunk_output(nodes), labels)
 
 
-def read_text_graph(path: Path) -> str:
-    """The text of a text graph. Raises SegmentationError with the path if it belongs to another kind of model."""
+def read_text_graph(path: Path) -> Nodes:
+    """The nodes of a text graph. Raises SegmentationError with the path if it belongs to another kind of model."""
     text = read_text(path)
     try:
-        nodes = split_nodes(text)
+        nodes = read_nodes(text)
     except SegmentationError as error:
-        raise SegmentationError(f"{path} is no text graph of this model: {error}") from error
-    for name in ("CropAndResize", "detection_out", BOXES, MASKS):
+        raise SegmentationError(f"{path} is no text graph of this model: {error}; take the file from this project's "
+                                "mask-rcnn-coco") from error
+    for name in NAMED:
         if name not in nodes:
             raise SegmentationError(f"{path} is no text graph of this model, or is cut off: it has no node "
                                     f"{name}; take the file from this project's mask-rcnn-coco")
-    return text
+    return nodes
 
 
-def read_weights(path: Path, text_graph: str, text_graph_path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(the bytes of a frozen graph as uint8 (size,), its constants). They are safe for cv2.dnn.
+def read_weights(path: Path, nodes: Nodes, text_graph_path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """(the bytes of a frozen graph as uint8 (size,), its constants).
 
-    Raises SegmentationError if the file is no frozen graph, or a constant that the text graph names is missing: that
-    can crash cv2.dnn.
+    Raises SegmentationError if the file is no frozen graph, or a constant that the text graph names is missing.
     """
     try:
         buffer = np.fromfile(path, np.uint8)
@@ -90,8 +99,7 @@ def read_weights(path: Path, text_graph: str, text_graph_path: Path) -> tuple[np
     except SegmentationError as error:
         raise SegmentationError(f"{path} is not usable: {error}; name a frozen_inference_graph.pb (not "
                                 "saved_model.pb)") from error
-    nodes = split_nodes(text_graph)
-    needed = [name for node in nodes.values() for name in inputs(node) if name not in nodes]
+    needed = [name for node in nodes.values() for name in node.inputs if name not in nodes]
     missing = [name for name in needed if name not in consts]
     if missing:
         raise SegmentationError(f"{path} does not hold the weights of {text_graph_path}: {len(missing)} of "
@@ -101,17 +109,18 @@ def read_weights(path: Path, text_graph: str, text_graph_path: Path) -> tuple[np
     return buffer, consts
 
 
-def find_labels(files: ModelFiles, text_graph: str, consts: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+def find_labels(files: ModelFiles, nodes: Nodes, consts: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """The names of the classes, by class number from 0.
 
     Raises SegmentationError if the weights, the text graph and the names differ in the number of classes. Then objects
     would get wrong names, or cv2.dnn would read beyond its arrays.
     """
-    count, expected = consts[CLASS_BIASES].size - 1, value_of(text_graph, BOXES, "num_classes")
+    expected = nodes[BOXES].one("num_classes")
+    count = consts[CLASS_BIASES].size - 1 if CLASS_BIASES in consts else expected
     text_graph_path, labels_path = (files.weights.with_suffix(suffix) for suffix in (".pbtxt", ".txt"))
     if count != expected:
         raise SegmentationError(f"{files.weights} has {count} classes, but {files.text_graph} is for "
-                                f"{expected:g}: put the text graph made for it beside it as {text_graph_path.name}")
+                                f"{expected}: put the text graph made for it beside it as {text_graph_path.name}")
     if count != OFFICIAL_CLASSES and files.labels != labels_path:
         raise SegmentationError(f"{files.weights} has {count} classes without names: put these beside it in "
                                 f"{labels_path.name}, one a line")

@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.network.model import BOXES, MASKS, Model
-from segmentation.network.text_graph import cut, set_value
+from segmentation.network.frozen_graph import write_consts
+from segmentation.network.graph_check import BOXES, IMAGE, MASKS, PROPOSALS
+from segmentation.network.model import Model
+from segmentation.network.text_graph import Nodes, cut, set_value, write_nodes
 
 DEVICES = {
     "cpu": ("DNN_BACKEND_OPENCV", "DNN_TARGET_CPU"),
@@ -31,17 +33,17 @@ class OpenCV:
     """A model on cv2.dnn: an Engine, see segmentation/network/engines.py."""
 
     def __init__(self, target: Target, device: str, model: Model, confidence: float, proposals: int) -> None:
-        text_graph = set_value(model.text_graph, "detection_out", "keep_top_k", proposals)
-        text_graph = set_value(text_graph, BOXES, "confidence_threshold", confidence)
+        nodes = set_value(model.nodes, PROPOSALS, "keep_top_k", proposals)
+        nodes = set_value(nodes, BOXES, "confidence_threshold", confidence)
         threads = f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
         self.name = f"OpenCV {cv2.__version__}, {device}{threads}"
         self.features = model.features
         self.shapes: set[tuple[int, ...]] = set()  # of the inputs so far
         with plain_errors(f"cannot build the network from {model.weights} and {model.text_graph_path}"):
-            box_graph, mask_graph = cut_in_two(text_graph, model.features)
-            self.build_box_net = partial(build, model.buffer, box_graph, [BOXES, model.features], target)
+            box_part, mask_part = (written(part, model) for part in cut_in_two(nodes, model.features))
+            self.build_box_net = partial(build, *box_part, [BOXES, model.features], target)
             self.box_net = self.build_box_net()
-            self.mask_head = build(model.buffer, mask_graph, [MASKS], target)
+            self.mask_head = build(*mask_part, [MASKS], target)
 
     def boxes(self, blob: np.ndarray) -> tuple[np.ndarray, Any]:
         self.shapes.add(blob.shape)
@@ -58,10 +60,22 @@ class OpenCV:
         return self.mask_head.forward(MASKS).copy()
 
 
-def cut_in_two(text_graph: str, features: str) -> tuple[str, str]:
-    """The text graphs of the two networks. features: the name of the trunk's last node."""
-    inputs = {features: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}  # of the second network; -1: any size
-    return cut(text_graph, [BOXES, features]), cut(text_graph, [MASKS], inputs)
+def cut_in_two(nodes: Nodes, features: str) -> tuple[Nodes, Nodes]:
+    """The nodes of the two networks. features: the name of the trunk's last node."""
+    image = {IMAGE: (-1, -1, -1, 3)}  # TensorFlow's order; -1: any size
+    inputs = {features: (-1, -1, -1, -1), BOXES: (1, 1, -1, 7)}  # of the second network
+    return cut(nodes, [BOXES, features], image), cut(nodes, [MASKS], inputs)
+
+
+def written(nodes: Nodes, model: Model) -> tuple[np.ndarray, np.ndarray]:
+    """A network as cv2.dnn reads it: (its weights, its text graph), the bytes of both files as uint8 (size,).
+
+    Both are written anew from what was read and checked, so cv2.dnn sees nothing else of the files. They hold what this
+    network needs: half of the weights load twice as fast as all of them.
+    """
+    names = {name: None for node in nodes.values() for name in node.inputs if name not in nodes}
+    weights = write_consts({name: model.consts[name] for name in names})
+    return np.frombuffer(weights, np.uint8), np.frombuffer(write_nodes(nodes).encode(), np.uint8)
 
 
 def find_device(device: str) -> Target:
@@ -76,10 +90,10 @@ def find_device(device: str) -> Target:
     return backend, target
 
 
-def build(weights: np.ndarray, text_graph: str, outputs: Sequence[str], target: Target) -> cv2.dnn.Net:
-    """A cv2.dnn.Net of a text graph.
+def build(weights: np.ndarray, text_graph: np.ndarray, outputs: Sequence[str], target: Target) -> cv2.dnn.Net:
+    """A cv2.dnn.Net.
 
-    weights: the bytes of the frozen graph, uint8 (size,)
+    weights, text_graph: as `written` gives them
     outputs: the names of the nodes that are wanted
     target: (backend, target)
 
@@ -93,7 +107,7 @@ def build(weights: np.ndarray, text_graph: str, outputs: Sequence[str], target: 
         # OpenCV 5: its new engine gives only outputs that are named at loading, and runs only on the CPU.
         options = ({"extraOutputs": outputs} if target[1] == cv2.dnn.DNN_TARGET_CPU
                    else {"engine": cv2.dnn.ENGINE_CLASSIC})
-    net = cv2.dnn.readNetFromTensorflow(weights, np.frombuffer(text_graph.encode(), np.uint8), **options)
+    net = cv2.dnn.readNetFromTensorflow(weights, text_graph, **options)
     if target[1] != cv2.dnn.DNN_TARGET_CPU:
         net.setPreferableBackend(target[0])
         net.setPreferableTarget(target[1])

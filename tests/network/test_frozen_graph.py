@@ -5,7 +5,7 @@ import pytest
 from tiny_graph import const_node, field, frozen_graph, varint
 
 from segmentation import SegmentationError
-from segmentation.network.frozen_graph import read_consts
+from segmentation.network.frozen_graph import read_consts, write_consts
 
 
 def tensor_node(tensor):
@@ -42,9 +42,35 @@ def test_other_nodes_and_other_types_are_left_out():
     assert list(read_consts(relu + text + const_node("w", np.float32([1])))) == ["w"]
 
 
-def test_scalars_stored_as_content_are_left_out_since_cv2_dies_of_them():
-    graph = frozen_graph({"axis": np.int32(3), "w": np.float32([1])}, scalars_as_content=True)
-    assert list(read_consts(graph)) == ["w"]
+@pytest.mark.parametrize("scalars_as_content", [False, True])
+def test_what_is_written_is_read_as_the_same_however_it_was_stored(scalars_as_content):
+    arrays = {"axis": np.int32(-3), "scale": np.float32(0.1), "one": np.float32([2]), "w": np.float32([[1, 2], [3, 4]]),
+              "half": np.float16([[1], [2]]), "sizes": np.int32([14, 14]), "none": np.zeros((0, 4), np.float32)}
+    found = read_consts(write_consts(read_consts(frozen_graph(arrays, scalars_as_content=scalars_as_content))))
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype and found[name].shape == array.shape, name
+        assert np.array_equal(found[name], array), name
+
+
+def test_vectors_are_written_as_float32_and_whole_numbers_as_int32():
+    found = read_consts(write_consts({"bias": np.float16([1, 2]), "long": np.int64([1, -2])}))
+    assert found["bias"].dtype == np.float32 and found["bias"].tolist() == [1, 2]
+    assert found["long"].dtype == np.int32 and found["long"].tolist() == [1, -2]
+
+
+def test_a_few_bytes_do_not_ask_for_all_memory():
+    one = field(5, np.float32(1).tobytes())
+    shape = b"".join(field(2, varint(1 << 3) + varint(1 << 20)) for _ in range(2))
+    name = varint(1 << 3) + varint(1 << 33)  # a number, where a text is expected
+    for data in (tensor_node(varint(1 << 3) + varint(1) + field(2, shape) + one), field(1, name)):
+        with pytest.raises(SegmentationError, match="no frozen graph"):
+            read_consts(data)
+
+
+def test_a_number_that_does_not_fit_its_type_is_refused():
+    shape = field(2, varint(1 << 3) + varint(1))
+    with pytest.raises(SegmentationError, match="no frozen graph"):
+        read_consts(tensor_node(varint(1 << 3) + varint(3) + field(2, shape) + field(7, varint(1 << 40))))
 
 
 @pytest.mark.parametrize("data", [b"", b"not a graph at all", b"\x00" * 64, b"\xff" * 64,

@@ -7,10 +7,10 @@ from conftest import MODEL_FOLDER
 from tiny_graph import frozen_graph, tiny_consts
 
 from segmentation import SegmentationError
+from segmentation.network.graph_check import BOXES, MASKS
 from segmentation.network.mask_rcnn import MaskRCNN
-from segmentation.network.model import BOXES, MASKS
 from segmentation.network.resizing import OFFICIAL, Resizer, input_size, parse_size, read_resizer, resize
-from segmentation.network.text_graph import set_value
+from segmentation.network.text_graph import read_nodes, set_value, write_nodes
 from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH
 
 
@@ -157,22 +157,35 @@ def test_weights_of_another_model_are_named(tmp_path):
         MaskRCNN.load(MODEL_FOLDER, weights)
 
 
-def test_scalars_that_would_kill_cv2_are_refused(tmp_path):
+def test_scalars_that_would_kill_cv2_are_written_as_it_takes_them(tmp_path, tiny_net, noise):
     weights = tmp_path / "weights.pb"
     weights.write_bytes(frozen_graph(tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text()), scalars_as_content=True))
-    with pytest.raises(SegmentationError, match="constants are missing"):
-        MaskRCNN.load(MODEL_FOLDER, weights)
+    net = MaskRCNN.load(MODEL_FOLDER, weights, size=(160, 128))
+    assert all(map(np.array_equal, net.forward(noise), tiny_net.forward(noise)))
 
 
-def test_weights_of_other_shapes_give_one_sentence(tmp_path, noise, capfd):
+@pytest.mark.parametrize("engine", ["opencv", "onnxruntime"])
+def test_weights_of_other_shapes_are_named(tmp_path, engine, capfd):
+    if engine != "opencv":
+        pytest.importorskip(engine)
     consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
     consts["Conv/weights"] = consts["Conv/weights"][:, :, :5]
     weights = tmp_path / "weights.pb"
     weights.write_bytes(frozen_graph(consts))
-    with pytest.raises(SegmentationError, match=r"(cannot build the network from|the network failed on)") as caught:
-        MaskRCNN.load(MODEL_FOLDER, weights, size=(160, 128)).forward(noise)
+    with pytest.raises(SegmentationError, match=r"weights\.pb do not make a network: its node Conv/Conv2D has weights "
+                                                "for 5 channels, but its input has ") as caught:
+        MaskRCNN.load(MODEL_FOLDER, weights, engine=engine)
     assert "\n" not in str(caught.value)
     assert "ERROR" not in capfd.readouterr().err
+
+
+def test_numbers_that_are_not_finite_are_named(tmp_path):
+    consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
+    consts["SecondStageBoxPredictor/BoxEncodingPredictor/biases"] = np.full(360, np.nan, np.float32)
+    broken = tmp_path / "weights.pb"
+    broken.write_bytes(frozen_graph(consts))
+    with pytest.raises(SegmentationError, match="biases, which is empty or not finite"):
+        MaskRCNN.load(MODEL_FOLDER, broken)
 
 
 @pytest.mark.parametrize("lines, said", [(89, "got 89"), (91, "got 91"), (0, "got 0")])
@@ -248,7 +261,7 @@ def test_what_does_not_match_the_graph_is_named(own, change, said):
 
 
 def test_a_text_graph_of_other_classes_is_refused(tiny_pb, model_folder):
-    text = (model_folder / TEXT_GRAPH).read_text()
-    (model_folder / TEXT_GRAPH).write_text(set_value(text, BOXES, "num_classes", 80))
+    nodes = read_nodes((model_folder / TEXT_GRAPH).read_text())
+    (model_folder / TEXT_GRAPH).write_text(write_nodes(set_value(nodes, BOXES, "num_classes", 80)))
     with pytest.raises(SegmentationError, match=r"tiny\.pb has 90 classes, but .* is for 80"):
         MaskRCNN.load(model_folder, tiny_pb)

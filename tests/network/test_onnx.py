@@ -16,7 +16,7 @@ from segmentation.cli import to_onnx
 from segmentation.network import weights as weights_module
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import read_model
-from segmentation.network.onnx import engines as onnx_engines
+from segmentation.network.onnx import kept as kept_file
 from segmentation.network.weights import DEMO, TEXT_GRAPH, find_model
 
 onnx = pytest.importorskip("onnx", reason="pip install '.[engines]'")
@@ -71,7 +71,7 @@ def test_sizes_in_a_row_give_what_opencv_gives(weights, noise, engine):
 def test_winograd_changes_only_rounding(weights, noise, engine, monkeypatch):
     monkeypatch.setattr("segmentation.network.onnx.layers.WINOGRAD_CHANNELS", 8)  # which the layer has here
     model = read_model(find_model(MODEL_FOLDER, weights))
-    assert [node.op_type for node in onnx_engines.export(model, True).graph.node].count("DepthToSpace") == 1
+    assert [node.op_type for node in kept_file.export(model, True).graph.node].count("DepthToSpace") == 1
     opencv, net = (MaskRCNN.load(MODEL_FOLDER, weights, size="raw", engine=name) for name in ("opencv", engine))
     for size_wh in ((160, 128), (161, 129), (97, 120), (257, 240)):
         image = cv2.resize(noise, size_wh)
@@ -119,54 +119,97 @@ def test_outputs_outlive_the_next_forward(weights, noise, engine):
     assert all(np.array_equal(*pair) for pair in zip(first, copies))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_weights_of_other_shapes_give_one_sentence(tmp_path, noise, engine):
-    consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
-    consts["Conv/weights"] = consts["Conv/weights"][:, :, :5]
-    broken = tmp_path / "weights.pb"
-    broken.write_bytes(frozen_graph(consts))
-    with pytest.raises(SegmentationError) as caught:
-        MaskRCNN.load(MODEL_FOLDER, broken, size=(160, 128), engine=engine).forward(noise)
-    assert "\n" not in str(caught.value)
-
-
 # ---- The file beside the weights -------------------------------------------------------------------------
 
+def find_export(weights):
+    return kept_file.find_export(read_model(find_model(MODEL_FOLDER, weights)))
+
+
 def test_the_export_is_kept_and_made_anew_from_other_weights(weights, monkeypatch):
-    model = read_model(find_model(MODEL_FOLDER, weights))
-    made = onnx_engines.find_export(model)
+    made = find_export(weights)
     kept = weights.with_suffix(".onnx")
     onnx.checker.check_model(str(kept), full_check=True)
     with monkeypatch.context() as patch:
-        patch.setattr(onnx_engines, "export", None)
-        assert onnx_engines.find_export(model) == made
+        patch.setattr(kept_file, "export", None)
+        assert find_export(weights).graph == made.graph == onnx.load(kept).graph
     weights.write_bytes(frozen_graph(tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text(), seed=5)))
-    other = onnx_engines.find_export(read_model(find_model(MODEL_FOLDER, weights)))
-    assert other != made and onnx.load(kept) == other
+    other = find_export(weights)
+    assert other.graph != made.graph and onnx.load(kept).graph == other.graph
 
 
-@pytest.mark.parametrize("content", [b"not ONNX", b""])
+def flipped(data, at):
+    return data[:at] + bytes([data[at] ^ 16]) + data[at + 1:]
+
+
+BROKEN = {"a flipped bit": lambda data: flipped(data, len(data) // 2), "at the start": lambda data: flipped(data, 1),
+          "in the seal": lambda data: flipped(data, len(data) - 3), "in a name": lambda data: flipped(data, 8),
+          "in the seal's name": lambda data: flipped(data, len(data) - 75), "a longer file": lambda data: data + b"x",
+          "cut off": lambda data: data[:len(data) // 3], "without its seal": lambda data: data[:-100],
+          "its end": lambda data: data[-1000:], "zeros": lambda data: bytes(len(data)), "empty": lambda data: b"",
+          "a block of zeros": lambda data: data[:4096] + bytes(4096) + data[8192:]}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_damaged_export_is_made_anew_with_one_line(weights, how, capsys):
+    made, kept = find_export(weights), weights.with_suffix(".onnx")
+    whole = kept.read_bytes()
+    kept.write_bytes(BROKEN[how](whole))
+    assert find_export(weights).graph == made.graph and kept.read_bytes() == whole
+    out, err = capsys.readouterr()
+    assert out == f"[INFO] {kept} is damaged, so the ONNX model is made anew\n" and not err
+    find_export(weights)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_export_of_an_older_version_is_made_anew_without_a_word(weights, capsys):
+    kept = weights.with_suffix(".onnx")
+    old = find_export(weights)
+    old.producer_name = ""
+    del old.metadata_props[:]
+    onnx.helper.set_model_props(old, {kept_file.MADE_FROM: "0" * 64})
+    onnx.save(old, kept)
+    find_export(weights)
+    assert kept_file.is_whole(kept.read_bytes()) and capsys.readouterr() == ("", "")
+
+
+def foreign_model():
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    return onnx.helper.make_model(onnx.helper.make_graph([], "another", [value], [value])).SerializeToString()
+
+
+@pytest.mark.parametrize("content", [b"not ONNX", foreign_model()])
 def test_a_file_of_another_kind_is_left_as_it_is(weights, content, capsys):
     weights.with_suffix(".onnx").write_bytes(content)
-    onnx_engines.find_export(read_model(find_model(MODEL_FOLDER, weights)))
+    find_export(weights)
     assert weights.with_suffix(".onnx").read_bytes() == content
     assert "is not this project's" in capsys.readouterr().err
+    assert to_onnx.main(["--weights", str(weights)]) == 1
+    assert weights.with_suffix(".onnx").read_bytes() == content
+    assert "is not this project's, so it is not replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".pb", ".pbtxt", ".txt", ".config"])
+def test_to_onnx_does_not_write_over_a_file_of_the_model(own, suffix, capsys):
+    before = own.with_suffix(suffix).read_bytes()
+    assert to_onnx.main(["--weights", str(own), "--out", str(own.with_suffix(suffix))]) == 1
+    assert own.with_suffix(suffix).read_bytes() == before
+    assert "is a file of the model itself" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(weights, monkeypatch, capsys):
-    def fail(proto, path):
+    def fail(proto, path, key):
         raise SegmentationError(f"cannot write {path}: no space left on device")
-    monkeypatch.setattr(onnx_engines, "save", fail)
-    assert onnx_engines.find_export(read_model(find_model(MODEL_FOLDER, weights))).graph.node
+    monkeypatch.setattr(kept_file, "save", fail)
+    assert find_export(weights).graph.node
     assert "no space left on device; the ONNX model is made anew each time" in capsys.readouterr().err
 
 
 def test_an_installed_package_keeps_the_export_in_the_cache(tmp_path, monkeypatch):
-    assert onnx_engines.export_path(tmp_path / "my.pb") == tmp_path / "my.onnx"
-    assert onnx_engines.export_path(tmp_path / "my.pb", winograd=True) == tmp_path / "my.winograd.onnx"
+    assert kept_file.export_path(tmp_path / "my.pb") == tmp_path / "my.onnx"
+    assert kept_file.export_path(tmp_path / "my.pb", winograd=True) == tmp_path / "my.winograd.onnx"
     monkeypatch.setattr(weights_module, "INSTALLED_FOLDER", tmp_path)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
-    assert onnx_engines.export_path(tmp_path / DEMO) == tmp_path / "cache" / weights_module.CACHE_NAME / (
+    assert kept_file.export_path(tmp_path / DEMO) == tmp_path / "cache" / weights_module.CACHE_NAME / (
         DEMO.replace(".pb", ".onnx"))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from segmentation.network.model import BOXES
+from segmentation.network.graph_check import BOXES
 from segmentation.network.text_graph import Node
 
 if TYPE_CHECKING:

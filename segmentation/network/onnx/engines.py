@@ -1,26 +1,22 @@
 """The engines "onnxruntime" and "openvino": both run the frozen graph as one ONNX model.
 
-The ONNX model is kept beside the weights, with a hash of all that it was made from. If the hash is another one, the
-model is made again. For my_graph.pb the file is my_graph.onnx, the same that cli/to_onnx.py writes, and for float32 on
-a CPU my_graph.winograd.onnx. The user's choices, the confidence and the number of proposals, are set in memory.
+The ONNX model is kept beside the weights (segmentation/network/onnx/kept.py). The user's choices, the confidence and
+the number of proposals, are set in memory.
 """
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.files import complete_file
-from segmentation.network.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS, Model
-from segmentation.network.weights import folder_for_new_files
-from segmentation.terminal import warn
+from segmentation.network.graph_check import BOXES, IMAGE, MASKS
+from segmentation.network.model import FEATURES, MASK_BOXES, Model
+from segmentation.network.onnx.errors import plain_errors
+from segmentation.network.onnx.kept import find_export
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -40,8 +36,6 @@ BF16_STEPS = ([([IMAGE], [BOXES], "bf16")],
                ([FEATURES, MASK_BOXES], [MASKS], "bf16")])
 # A step that is ready to run: OpenVINO's request, the names of its inputs, the names of its outputs.
 Step = tuple[Any, Sequence[str], Sequence[str]]
-KEY = "made_from"  # the entry of the hash in the file's metadata
-CONVERTER = [Path(__file__).with_name(f"{part}.py") for part in ("graph", "layers", "boxes")]
 
 
 class OnnxRuntime:
@@ -145,75 +139,6 @@ def find_module(name: str) -> ModuleType:
         raise SegmentationError(f"{name} is not installed: pip install {packages}") from error
 
 
-def find_export(model: Model, winograd: bool = False) -> "ModelProto":
-    """The onnx.ModelProto of a Model: the one that is kept in a file, or a new one, which is then kept."""
-    path, key = export_path(model.weights, winograd), key_of(model)
-    kept = read_export(path)
-    if kept is not None and key_in(kept) == key:
-        return kept
-    made = export(model, winograd)
-    if path.exists() and (kept is None or key_in(kept) is None):
-        warn(f"[WARNING] {path} is not this project's, so the ONNX model is not kept there")
-        return made
-    try:
-        save(made, path)
-    except SegmentationError as error:  # a read-only folder, a full disk
-        warn(f"[WARNING] {error}; the ONNX model is made anew each time")
-    return made
-
-
-def export_path(weights: Path, winograd: bool = False) -> Path:
-    """Where the ONNX model of a frozen graph is kept: beside it, or in the user's cache for an installed package."""
-    return folder_for_new_files(weights.parent) / weights.with_suffix(".winograd.onnx" if winograd else ".onnx").name
-
-
-def read_export(path: Path) -> Optional["ModelProto"]:
-    """The onnx.ModelProto in a file. None if the file is missing or holds none."""
-    import onnx
-
-    try:
-        return onnx.load(path)
-    except Exception:  # OSError or protobuf's DecodeError: there is nothing to use
-        return None
-
-
-def key_in(proto: "ModelProto") -> Optional[str]:
-    """The hash in an onnx.ModelProto. None if this project did not make it."""
-    return next((entry.value for entry in proto.metadata_props if entry.key == KEY), None)
-
-
-def key_of(model: Model) -> str:
-    """A hash of all that the ONNX model of a Model depends on: its files and the code that exports them."""
-    digest = hashlib.sha256(model.buffer.data)
-    for part in (model.text_graph.encode(), *(path.read_bytes() for path in CONVERTER)):
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def export(model: Model, winograd: bool = False) -> "ModelProto":
-    """The onnx.ModelProto of a Model, checked, with its hash.
-
-    winograd: see segmentation/network/onnx/graph.py
-
-    Raises SegmentationError if the model cannot be exported.
-    """
-    import onnx
-
-    from segmentation.network.onnx.graph import convert
-
-    with plain_errors(f"cannot export {model.weights}"):
-        proto = convert(model.text_graph, model.consts, winograd)
-        onnx.helper.set_model_props(proto, {KEY: key_of(model)})
-        onnx.checker.check_model(proto)
-    return proto
-
-
-def save(proto: "ModelProto", path: Path) -> None:
-    """Write an onnx.ModelProto, completely or not at all. Raises SegmentationError if that fails."""
-    with complete_file(path) as temporary:
-        Path(temporary).write_bytes(proto.SerializeToString())
-
-
 def set_for_user(proto: "ModelProto", confidence: float, proposals: int) -> None:
     """Set the confidence and the number of proposals of an onnx.ModelProto, in place."""
     from onnx import numpy_helper
@@ -237,17 +162,3 @@ def cut_out(proto: "ModelProto", inputs: Iterable[str], outputs: Iterable[str]) 
 def threads(device: str) -> str:
     """How many threads an engine has, for its name. Empty if it does not run on the CPU."""
     return f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
-
-
-@contextmanager
-def plain_errors(what: str) -> Iterator[None]:
-    """Turn any error in the block into a SegmentationError of one sentence. The engines have no common class of errors.
-
-    what: the beginning of the sentence
-    """
-    try:
-        yield
-    except SegmentationError:
-        raise
-    except Exception as error:
-        raise SegmentationError(f"{what}: {' '.join(str(error).split())[:300]}") from error

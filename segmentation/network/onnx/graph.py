@@ -1,6 +1,6 @@
 """Translate the frozen graph into a standard ONNX model, one operation of the text graph after another.
 
-    model = convert(text_graph, consts)     # an onnx.ModelProto, for pictures of any size
+    model = convert(nodes, consts)          # an onnx.ModelProto, for pictures of any size
     onnx.save(model, "frozen_inference_graph.onnx")
 
 Input: `image_tensor`, float32 (1, 3, H, W), RGB 0..255. Outputs: `detection_out_final`, float32 (1, 1, N, 7), rows
@@ -21,8 +21,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from segmentation import SegmentationError
-from segmentation.network.model import BOXES, FEATURES, IMAGE, MASK_BOXES, MASKS
+from segmentation.network.graph_check import BOXES, IMAGE, MASKS
+from segmentation.network.model import FEATURES, MASK_BOXES
 from segmentation.network.onnx.boxes import anchor_boxes, crop, detections
+from segmentation.network.onnx.kept import PRODUCER
 from segmentation.network.onnx.layers import (
     Enlarged,
     Layer,
@@ -35,25 +37,26 @@ from segmentation.network.onnx.layers import (
     space_to_batch,
     window,
 )
-from segmentation.network.text_graph import Node, read_nodes, trunk_output
+from segmentation.network.text_graph import Node, trunk_output
 
 Value = Any  # the name of a value, or a constant: an array, a number or a list
 
 OPSET, IR_VERSION = 17, 8  # for ONNX Runtime from 1.12 and OpenVINO from 2023.0
 
 
-def convert(text_graph: str, consts: Mapping[str, np.ndarray], winograd: bool = False) -> onnx.ModelProto:
+def convert(nodes: Mapping[str, Node], consts: Mapping[str, np.ndarray], winograd: bool = False) -> onnx.ModelProto:
     """The onnx.ModelProto of a text graph.
 
+    nodes: those of a text graph that graph_check.py has found usable, in file order
     consts: the constants of its frozen graph, name -> array
     winograd: compute the widest convolution as winograd_convolution does; faster on a CPU in float32
 
     Raises SegmentationError if the text graph has an operation that is not in OPS.
     """
-    graph, features = Graph(consts, winograd), trunk_output(text_graph)
+    graph, features = Graph(consts, winograd), trunk_output(nodes)
     names = {features: FEATURES, BOXES: BOXES, MASKS: MASKS}
     # Constants first: in the text graph they may come after the nodes that read them.
-    for node in sorted(read_nodes(text_graph), key=lambda node: node.op != "Const"):
+    for node in sorted(nodes.values(), key=lambda node: node.op != "Const"):
         if node.op not in OPS:
             raise SegmentationError(f"the text graph's node {node.name} is a {node.op}, which cannot be exported")
         graph.scope = node.name
@@ -121,7 +124,8 @@ class Graph:
         arrays = [numpy_helper.from_array(array, name) for name, array in self.arrays.items()]
         graph = helper.make_graph(self.nodes, "mask_rcnn", [image], outputs, arrays,
                                   value_info=inside)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
+                                 producer_name=PRODUCER)
 
     def shapes(self) -> dict[str, list[Union[int, str]]]:
         """The shapes of the values at which the model is cut. Engines use the numbers in them to plan."""

@@ -63,7 +63,8 @@ def xywh(array: np.ndarray) -> np.ndarray:
 def convolution(graph: "Graph", node: Node, x: Union[str, Enlarged], weights: np.ndarray) -> str:
     if isinstance(x, Enlarged):
         return convolution_of_enlarged(graph, node, x, weights)
-    if graph.winograd and node.name == PROPOSAL_LAYER and min(weights.shape[2:]) >= WINOGRAD_CHANNELS:
+    if (graph.winograd and node.name == PROPOSAL_LAYER and min(weights.shape[2:]) >= WINOGRAD_CHANNELS
+            and weights.shape[:2] == (3, 3) and max(node.attributes["strides"]) == 1 and node.one("padding") == "SAME"):
         return winograd_convolution(graph, node, x, weights)
     return layer(graph, "Conv", node, x, weights.transpose(3, 2, 0, 1), **window(node, weights.shape[:2]))
 
