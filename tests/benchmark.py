@@ -32,8 +32,9 @@ import mask_rcnn_video
 from segmentation import SegmentationError
 from segmentation.instances import Instances
 from segmentation.network.engines import load_engine
+from segmentation.network.graph_check import BOXES, MASKS
 from segmentation.network.mask_rcnn import MaskRCNN
-from segmentation.network.model import BOXES, MASKS, read_model
+from segmentation.network.model import read_model
 from segmentation.network.onnx.kept import export
 from segmentation.network.resizing import parse_size
 from segmentation.network.weights import DEMO, MODEL_FOLDER, ModelFiles, find_model
