@@ -19,6 +19,7 @@ from segmentation import SegmentationError
 from segmentation.network import weights as model
 from segmentation.network.onnx.kept import export_path
 from segmentation.pictures import INSTANCES, STDIN, STEPS, owners
+from segmentation.results.row_files import partial_path, temporary_path
 from segmentation.terminal import info
 
 if TYPE_CHECKING:
@@ -108,10 +109,9 @@ def files_written(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
     for option in ("json", "csv", "report", "timeline"):
         path: Optional[Path] = getattr(options.results, option)
         if path:
-            endings = dict.fromkeys([path.suffix, ".jsonl"] if option == "json" else [path.suffix])
             writes += [Use(path, "the file", f"--{option}"), lock_of(path, f"--{option}"),
-                       *(Use(path.with_suffix(f".partial{ending}"), "the partial file", f"--{option}")
-                         for ending in endings)]
+                       *(Use(partial, "the partial file", f"--{option}")
+                         for partial in (partial_path(path), temporary_path(path)))]
     if options.network.engine != "opencv":
         writes += [Use(export_path(graph, winograd), "the ONNX model", "--weights")
                    for graph in graphs(options) for winograd in (False, True)]

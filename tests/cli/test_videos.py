@@ -191,7 +191,7 @@ def test_an_output_that_exists_is_kept_unless_told(segment, net, tmp_path, capsy
     assert segment(source, "out.avi", "--overwrite") == 0
     assert numbers_in(tmp_path / "out.avi") == [0, 1, 2]
     assert segment(source, "in.mp4", "--overwrite") == 1
-    assert "is the source itself" in capsys.readouterr().err
+    assert "would replace the input" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args, said", [
