@@ -28,7 +28,7 @@ from shutil import copyfileobj
 from typing import Optional
 
 from segmentation import SegmentationError
-from segmentation.files import AnyPath, complete_file, read_text, reason
+from segmentation.files import AnyPath, complete_file, own_temporary, read_text, reason
 
 MODEL = "mask_rcnn_inception_v2_coco_2018_01_28"
 LABELS = "object_detection_classes_coco.txt"
@@ -42,6 +42,7 @@ ARCHIVE = f"{MODEL}.tar.gz"
 ARCHIVE_URL = f"http://download.tensorflow.org/models/object_detection/{ARCHIVE}"
 ARCHIVE_SHA256 = "4f57861c2ff1c87e92495789ee266e41a7dc79a038521d93a153be403b0b601f"
 WEIGHTS_SHA1 = "c8adff66a1e23e607f57cf1a7cfabad0faa371f9"
+TIMEOUT = (5, 20)  # seconds that a download waits for a connection, and for the next byte
 
 # pyproject.toml copies the small files of mask-rcnn-coco into this folder of the installed package.
 INSTALLED_FOLDER = Path(__file__).resolve().parents[1] / "mask_rcnn_coco"
@@ -169,23 +170,39 @@ def fetch_weights(folder: Path) -> Path:
     """Download the official archive, check it, and unpack the weights into `folder`. Returns their path.
 
     If the archive is already in the folder, it is used and kept. A downloaded one is removed after unpacking.
+
+    Raises FetchError if it cannot be downloaded. A server that stops sending is given up after TIMEOUT.
     """
     archive = folder / ARCHIVE
     if archive.is_file():
         return unpack(archive, folder)
-    import pooch  # its import takes 0.25 s and is needed only here
     from requests import RequestException
 
-    print(f"Downloading data from {ARCHIVE_URL}", file=sys.stderr, flush=True)
-    pooch.get_logger().setLevel("WARNING")  # its own line would go to the stderr of the time of its import
     try:
-        pooch.retrieve(ARCHIVE_URL, f"sha256:{ARCHIVE_SHA256}", archive.name, folder, progressbar=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        # What a killed run has left of it is used again, and removed.
+        with own_temporary(archive) as temporary:
+            try:
+                download(temporary)
+                return unpack(temporary, folder)
+            finally:
+                temporary.unlink(missing_ok=True)
     except (RequestException, OSError, ValueError) as error:
         raise FetchError("the weights are missing and could not be fetched "
                          f"({cause(error)}): {how_to_fetch(folder)}") from error
-    weights = unpack(archive, folder)
-    archive.unlink()
-    return weights
+
+
+def download(path: Path) -> None:
+    """Download the official archive to `path`.
+
+    Raises RequestException or OSError if that fails, ValueError if the server sends another file.
+    """
+    from pooch import HTTPDownloader, file_hash  # the import takes 0.25 s and is needed only here
+
+    print(f"Downloading data from {ARCHIVE_URL}", file=sys.stderr, flush=True)
+    HTTPDownloader(progressbar=True, chunk_size=1 << 14, timeout=TIMEOUT)(ARCHIVE_URL, str(path), None)
+    if (found := file_hash(path, "sha256")) != ARCHIVE_SHA256:
+        raise ValueError(f"the server sent another file, {path.stat().st_size:,} bytes with the SHA-256 {found}")
 
 
 def how_to_fetch(folder: Path) -> str:

@@ -3,16 +3,19 @@
 import hashlib
 import http.server
 import io
+import os
 import re
+import signal
 import socket
 import tarfile
 import threading
+import time
 
 import pytest
 
 from segmentation import SegmentationError
 from segmentation.network import weights
-from segmentation.network.weights import ARCHIVE, MODEL, MODEL_FOLDER, WEIGHTS, find_model
+from segmentation.network.weights import ARCHIVE, COLORS, LABELS, MODEL, MODEL_FOLDER, TEXT_GRAPH, WEIGHTS, find_model
 
 GRAPH = b"the official weights, as far as this test goes"
 
@@ -76,6 +79,66 @@ def test_a_download_of_the_wrong_hash_is_not_kept(model_folder, server):
     with pytest.raises(SegmentationError, match="could not be fetched"):
         find_model(model_folder)
     assert len(list(model_folder.iterdir())) == 3
+
+
+@pytest.fixture
+def hanging(server):
+    """The server sends some bytes and then nothing, until the event in `go_on` is set."""
+    server.go_on = threading.Event()
+
+    def send_some(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(server.answer)))
+        handler.end_headers()
+        handler.wfile.write(server.answer[:20])
+        handler.wfile.flush()
+        server.go_on.wait(30)
+    answering, server.do_GET = server.do_GET, send_some
+    yield server, answering
+    server.go_on.set()
+
+
+def test_a_download_that_stops_sending_is_given_up_and_leaves_nothing(model_folder, hanging, monkeypatch):
+    monkeypatch.setattr(weights, "TIMEOUT", (1, 0.2))
+    with pytest.raises(SegmentationError, match=r"could not be fetched \(.*timed out"):
+        find_model(model_folder)
+    assert len(list(model_folder.iterdir())) == 3
+
+
+def test_ctrl_c_in_a_download_leaves_nothing(model_folder, server, monkeypatch):
+    def interrupt(path):
+        path.write_bytes(b"a part of it")
+        raise KeyboardInterrupt
+    monkeypatch.setattr(weights, "download", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        find_model(model_folder)
+    assert len(list(model_folder.iterdir())) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_what_a_killed_download_leaves_is_removed_by_the_next_run(model_folder, hanging):
+    server, answering = hanging
+    child = os.fork()
+    if not child:
+        try:
+            find_model(model_folder)
+        finally:
+            os._exit(1)
+    wait_until(lambda: list(model_folder.glob(".*")))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert len(list(model_folder.iterdir())) == 4
+    server.do_GET = answering
+    find_model(model_folder)
+    assert sorted(path.name for path in model_folder.iterdir() if path.name not in (LABELS, COLORS, TEXT_GRAPH)) == [
+        WEIGHTS]
+
+
+def wait_until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_without_a_network_one_error_says_all_that_is_needed(model_folder):
