@@ -2,13 +2,13 @@
 
     main(["--image", "images/example_01.jpg"])
 
-A photo's way: find_photos -> read_photos, in a second thread -> PhotoRun.segment -> save.
+A photo's way: search_photos -> read_photos, in a second thread -> PhotoRun.segment -> save.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -27,8 +27,11 @@ from segmentation.cli.options import (
     load_network,
     number_in,
     parse,
+    path,
+    path_text,
 )
 from segmentation.cli.progress import Progress
+from segmentation.cli.run_paths import check_photo_paths, say_left_out
 from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.drawing.palettes import colors_for
 from segmentation.drawing.windows import display_answers, show
@@ -36,9 +39,18 @@ from segmentation.files import writing
 from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import NetworkOptions
-from segmentation.pictures import STDIN, encode_picture, find_photos, name_outputs, read_photos, write_picture
+from segmentation.pictures import (
+    STDIN,
+    STEPS,
+    encode_picture,
+    find_photos,
+    name_outputs,
+    read_photos,
+    search_photos,
+    write_picture,
+)
 from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
-from segmentation.results.photo_results import PhotoResults
+from segmentation.results.photo_results import PhotoFiles, PhotoResults
 from segmentation.results.rows import SeenPhoto
 from segmentation.terminal import info, interruptible, run, warn
 from segmentation.threads import ReadAhead
@@ -52,12 +64,14 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line for photos."""
     parser = Parser(description="Segment the objects in photos with Mask R-CNN.")
     group = parser.add_argument_group("photos")
-    group.add_argument("-i", "--image", nargs="+", required=True, metavar="PATH",
+    group.add_argument("-i", "--image", nargs="+", required=True, type=path_text, metavar="PATH",
                        help="photos, folders of photos, patterns such as 'trip/*.jpg', or - for standard input")
-    group.add_argument("-o", "--output", type=Path, default=Path("output"), metavar="DIR",
+    group.add_argument("-o", "--output", type=path, default=Path("output"), metavar="DIR",
                        help="folder for the annotated photos, or - for standard output (default: %(default)s)")
     group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
-    group.add_argument("--skip-existing", action="store_true", help="leave out photos whose result is there already")
+    group.add_argument("--skip-existing", action="store_true",
+                       help="leave out photos whose results are there already, and add the others to rows and report")
+    group.add_argument("--overwrite", action="store_true", help="replace rows and a report that are there already")
     group.add_argument("-v", "--visualize", nargs="?", type=int, choices=(0, 1), const=1, default=0,
                        help="show and save each object's region, mask and cut-out too")
     group.add_argument("--no-show", action="store_true", help="open no windows, only save")
@@ -66,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--seed", type=number_in(0, 2**32 - 1, int), default=42, metavar="N",
         help="decides which object gets which of the palette's colours (default: %(default)s)")
     add_result_options(parser, "photos").add_argument(
-        "--report", type=Path, metavar="FILE", help="one HTML page that shows all photos and their objects")
+        "--report", type=path, metavar="FILE", help="one HTML page that shows all photos and their objects")
     return parser
 
 
@@ -83,6 +97,7 @@ class PhotoOptions:
     output: Path
     recursive: bool
     skip_existing: bool
+    overwrite: bool
     visualize: int
     no_show: bool
     mask_rcnn: str
@@ -100,6 +115,8 @@ class PhotoOptions:
             raise ValueError("--output - is one picture on standard output: name one --image")
         if self.to_stdout and (self.visualize or self.skip_existing):
             raise ValueError("--output - goes with neither --visualize nor --skip-existing")
+        if self.skip_existing and self.overwrite:
+            raise ValueError("--skip-existing keeps what --overwrite replaces: leave one of them out")
 
     @property
     def to_stdout(self) -> bool:
@@ -109,16 +126,37 @@ class PhotoOptions:
 
 def segment_photos(options: PhotoOptions, save: Save) -> int:
     """Segment every photo that was asked for; the exit code."""
-    outputs = photos_to_do(options)
-    net = load_network(options)
-    windows = not options.no_show and not options.to_stdout and display_answers()
-    began, tally = time.perf_counter(), Tally(len(outputs))
-    photos = ReadAhead(read_photos(outputs), depth=1)
+    names, results_found = search_photos(options.image, options.recursive)
+    say_left_out(results_found)
+    outputs = name_outputs(names, options.output)
+    check_photo_paths(options, names, outputs)
+    photos = [str(photo) for photo in names]
+    with interruptible() as check_interrupt, \
+            PhotoFiles(options.results, photos, options.skip_existing, options.overwrite) as files:
+        if options.skip_existing:
+            outputs = left_to_do(outputs, files)
+        if not outputs and not files.begun:
+            return 0
+        tally = Tally(len(outputs))
+        photo_run = PhotoRun(options, names, load_network(options), files, save)
+        take_all(photo_run, outputs, tally, check_interrupt)
+        files.finish()
+    return tally.exit_code
+
+
+def left_to_do(outputs: Mapping[Path, Path], files: PhotoFiles) -> dict[Path, Path]:
+    """Those of `outputs` that are not there yet, or that the rows or the report lack."""
+    there = {photo for photo, output in outputs.items() if output.exists() and files.hold(str(photo))}
+    info(f"{len(there)} photos left out, whose results exist")
+    return {photo: output for photo, output in outputs.items() if photo not in there}
+
+
+def take_all(photo_run: "PhotoRun", outputs: Mapping[Path, Path], tally: "Tally",
+             check_interrupt: Callable[[], None]) -> None:
+    """Have each photo segmented, until the user ends the run. outputs: photo -> the path of its result"""
+    began, photos = time.perf_counter(), ReadAhead(read_photos(outputs), depth=1)
     try:
-        with interruptible() as check_interrupt, \
-                PhotoResults(options.results, net.labels, options.drawing.effect in HIDING) as results, \
-                Progress(len(outputs), unit="photo") as progress:
-            photo_run = PhotoRun(options, net, results, save, windows)
+        with Progress(len(outputs), unit="photo") as progress:
             for photo, image in photos:
                 if not tally.take(photo_run, photo, image, outputs[photo]):
                     break
@@ -128,17 +166,6 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
         photos.close()
     if len(outputs) > 1:
         tally.report(time.perf_counter() - began)
-    return tally.exit_code
-
-
-def photos_to_do(options: PhotoOptions) -> dict[Path, Path]:
-    """Each photo -> the path of its result. With --skip-existing, photos whose results exist are left out."""
-    outputs = name_outputs(find_photos(options.image, options.recursive), options.output)
-    if not options.skip_existing:
-        return outputs
-    there = [photo for photo, output in outputs.items() if output.exists()]
-    info(f"{len(there)} photos left out, whose results exist")
-    return {photo: output for photo, output in outputs.items() if photo not in there}
 
 
 class Tally:
@@ -160,7 +187,7 @@ class Tally:
         try:
             if isinstance(image, SegmentationError):
                 raise image
-            if not photo_run.segment(photo, image, self.count, output):
+            if not photo_run.segment(photo, image, output):
                 info(f"ended by key, {self.total - self.count} photos left")
                 return False
         except SegmentationError as error:
@@ -183,28 +210,32 @@ class Tally:
 class PhotoRun:
     """Segments each photo of a run.
 
-    windows: whether the results are shown
+    names: photo -> the name of its results
+    files: the rows and the report
     """
 
-    def __init__(self, options: PhotoOptions, net: MaskRCNN, results: PhotoResults, save: Save, windows: bool):
-        self.options, self.net, self.results, self.save, self.windows = options, net, results, save, windows
+    def __init__(self, options: PhotoOptions, names: Mapping[Path, Path], net: MaskRCNN, files: PhotoFiles, save: Save):
+        self.options, self.names, self.net, self.files, self.save = options, names, net, files, save
+        self.results = PhotoResults(options.results, net.labels, files, options.drawing.effect in HIDING)
+        self.windows = not options.no_show and not options.to_stdout and display_answers()
 
-    def segment(self, photo: Path, image: np.ndarray, number: int, output: Path) -> bool:
+    def segment(self, photo: Path, image: np.ndarray, output: Path) -> bool:
         """Segment one photo, and save and show the results. False if the user ends the run.
 
-        photo: its path; image: BGR uint8 (H, W, 3); number: from 1 in the run; output: the path of its result
+        photo: its path; image: BGR uint8 (H, W, 3); output: the path of its result
         """
         found = self.find(photo, image)
         annotated, colors = self.draw(image, found)
-        self.save(output, annotated)
+        number = self.files.image_ids[str(photo)]
+        self.results.add(SeenPhoto(image, found, number, str(photo), self.names[photo]), annotated, colors)
         if self.options.visualize and len(found):
-            self.save(output.with_name(f"{output.stem}_steps.png"), steps_panel(image, found, self.net.labels))
-        self.results.add(SeenPhoto(image, found, number, str(photo)), annotated, colors)
+            self.save(output.with_name(f"{output.stem}{STEPS}"), steps_panel(image, found, self.net.labels))
+        self.save(output, annotated)  # the last: where it is there, so is the rest
         return not self.windows or show_result(image, found, annotated, self.options.visualize)
 
     def note_failure(self, photo: Path, error: SegmentationError) -> None:
         """Add a photo that failed to the results."""
-        self.results.add_failure(photo, error)
+        self.files.fail(str(photo), str(error))
 
     def find(self, photo: Path, image: np.ndarray) -> Instances:
         """The Instances in a photo. They are printed, with the seconds of the network."""

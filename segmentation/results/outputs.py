@@ -1,12 +1,13 @@
 """Which files a run writes beside its annotated pictures, and the pictures of its objects: cut-outs and masks."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 from segmentation.files import make_folder
-from segmentation.pictures import write_picture
+from segmentation.pictures import INSTANCES, PICTURE_BYTES, shorten, write_picture
 from segmentation.results.cutouts import cut_out, instance_map, object_mask, safe_name
 from segmentation.results.rows import Seen
 
@@ -71,11 +72,12 @@ class ObjectPictures:
                 make_folder(folder)
 
     def write(self, seen: Seen, name: str) -> None:
-        """Write the pictures of what was found in an image; they are named after `name`."""
+        """Write the pictures of what was found in an image; they are named after `name`, a relative path."""
         if self.options.masks:
-            write_picture(self.options.masks / f"{name}_instances.png", instance_map(seen.found))
-        for i in range(len(seen.found)):
-            self.write_object(seen, i, f"{name}_{i + 1:02}_{safe_name(self.labels[seen.found.class_ids[i]])}")
+            write_picture(self.options.masks / f"{name}{INSTANCES}", instance_map(seen.found))
+        room = PICTURE_BYTES - len(os.fsencode(f"{os.path.basename(name)}_1000__mask.png"))
+        for i, class_id in enumerate(seen.found.class_ids):
+            self.write_object(seen, i, f"{name}_{i + 1:02}_{shorten(safe_name(self.labels[class_id]), room)}")
 
     def write_object(self, seen: Seen, i: int, name: str) -> None:
         """Write the pictures of object i."""

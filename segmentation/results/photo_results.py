@@ -1,63 +1,145 @@
-"""What a run writes of photos beside the annotated ones: rows, cut-outs and masks, the report. PhotoResults."""
+"""What a run writes of photos beside the annotated ones: rows and the report, cut-outs and masks.
 
-import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count
-from pathlib import Path
+    with PhotoFiles(options, photos, keep=True) as files:
+        left_out = [photo for photo in photos if files.hold(photo)]
+        results = PhotoResults(options, net.labels, files, hides=False)
+        results.add(seen, annotated, colors)
+        files.finish()
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from typing import Any, Optional
 
 import numpy as np
 
+from segmentation import SegmentationError
+from segmentation.files import only_writer
 from segmentation.results.outputs import ObjectPictures, ResultOptions
-from segmentation.results.report import Report
-from segmentation.results.row_files import RowFile
-from segmentation.results.row_formats import Csv, JsonLines, RowFormat, separated
+from segmentation.results.photo_files import PhotoFile, PhotoFormat, check_new, key_of
+from segmentation.results.photo_formats import PhotoDataset, PhotoLines, PhotoTable
+from segmentation.results.report import PageFormat, Report
+from segmentation.results.row_files import partial_path
 from segmentation.results.rows import SeenPhoto, describe
 from segmentation.terminal import warn
 from segmentation.tracking.instance_ids import Color
 
+TITLE = "Segmented photos"  # of the report
 
-class JsonDataset(RowFormat):
-    """COCO's data set: the categories, the results as annotations, and the images. A line for each photo until then."""
 
-    as_is = False
+class PhotoFiles:
+    """The rows and the report of a run on photos: open in a `with` block, in which no other run may write them.
 
-    def __init__(self, labels: Sequence[str]):
-        self.categories = [{"id": number, "name": label} for number, label in enumerate(labels, 1)]
+    They appear when `finish` is called in the block. Without that, what there is stays in partial files; but if Ctrl-C
+    ends the block, the report appears, with a note in it.
 
-    def assemble(self, lines: Iterable[str]) -> Iterator[str]:
-        images = []
+    photos: the paths of all photos that the run was given, in their order
+    keep: add to what earlier runs have written; overwrite: replace it
 
-        def annotations() -> Iterator[str]:
-            number = 0
-            for photo in map(json.loads, lines):
-                images.append(photo["image"])
-                for row in photo["annotations"]:
-                    number += 1
-                    yield json.dumps({"id": number, **row})
-        yield f'{{"categories": {json.dumps(self.categories)}, "annotations": [\n'
-        yield from separated(annotations())
-        yield f'\n], "images": {json.dumps(images)}}}\n'
+    image_ids: by photo, its place in `photos`, from 1. A photo that an earlier run has written keeps its number, and
+        where a number is taken, the next that is free stands for it.
+
+    Raises SegmentationError if a file is there that is neither to be kept nor to be replaced, cannot be added to,
+    cannot be written, or is being written by another run.
+    """
+
+    def __init__(self, options: ResultOptions, photos: Sequence[str] = (), keep: bool = False, overwrite: bool = False):
+        self.options, self.photos, self.keep, self.overwrite = options, photos, keep, overwrite
+        self.rows: PhotoLines = PhotoDataset() if options.json and is_dataset(options) else PhotoLines()
+        self.table = PhotoTable()
+        self.json: Optional[PhotoFile] = None
+        self.csv: Optional[PhotoFile] = None
+        self.report: Optional[Report] = None
+        self.stack = ExitStack()
+        self.image_ids: dict[str, int] = {}
+
+    @property
+    def files(self) -> list[PhotoFile]:
+        """Those that the options ask for."""
+        return [file for file in (self.json, self.csv, self.report) if file]
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything that `finish` would write."""
+        return any(file.begun or not file.path.exists() for file in self.files)
+
+    def __enter__(self) -> "PhotoFiles":
+        with ExitStack() as stack:
+            self.lock(stack)
+            stack.push(self.stop)  # should one not open, the others are ended
+            options = self.options
+            if options.json:
+                self.json = PhotoFile(options.json, self.rows, self.keep, self.photos)
+            if options.csv:
+                self.csv = PhotoFile(options.csv, self.table, self.keep, self.photos)
+            if options.report:
+                self.report = Report(options.report, TITLE, self.keep, self.photos)
+            self.stack = stack.pop_all()
+        before = {key: record.about for key, record in self.json.records.items()} if self.json else {}
+        self.image_ids = image_ids(self.photos, before)
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Any) -> None:
+        self.stack.__exit__(kind, error, trace)
+
+    def lock(self, stack: ExitStack) -> None:
+        """Keep other runs from the files until the stack ends, and check that none is lost."""
+        options = self.options
+        formats: list[tuple[Any, PhotoFormat]] = [(options.json, self.rows), (options.csv, self.table),
+                                                  (options.report, PageFormat(TITLE))]
+        for path, photo_format in formats:
+            if path:
+                for own in (path, partial_path(path)):  # o.json and o.jsonl share a partial file
+                    stack.enter_context(only_writer(own))
+                if not self.keep and not self.overwrite:
+                    check_new(path, photo_format)
+
+    def hold(self, photo: str) -> bool:
+        """Whether all files hold a photo, by its path."""
+        return all(file.holds(photo) for file in self.files)
+
+    def fail(self, photo: str, reason: str) -> None:
+        """Take back what was added of a photo that has failed after that, and note in the report why."""
+        for file in self.files:
+            file.undo(photo)
+        if self.report:
+            with suppress(SegmentationError):  # the reason is told anyway; it may be that the disk is full
+                self.report.add_failure(photo, reason)
+
+    def finish(self) -> None:
+        """Complete the files. One that cannot be written keeps no other from that; SegmentationError after them."""
+        errors = []
+        for file in self.files:
+            try:
+                file.finish()
+            except SegmentationError as error:
+                errors.append(str(error))
+        if errors:
+            raise SegmentationError("; ".join(errors))
+
+    def stop(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Any) -> None:
+        """End the files that are not complete."""
+        for file in self.files:
+            try:
+                file.stop(error)
+            except SegmentationError as failed:
+                warn(f"[ERROR] {failed}")
 
 
 class PhotoResults:
-    """Results of photos: rows, cut-outs, masks, and --report.
+    """Writes what was found in photos: rows, cut-outs, masks, and the report.
 
+    labels: the name of each class
     hides: whether the effect hides the objects, so that the report must show the annotated photos
+
+    Raises SegmentationError if a file cannot be written, or if one of `files` holds rows of other classes.
     """
 
-    def __init__(self, options: ResultOptions, labels: Sequence[str], hides: bool):
-        self.options, self.labels, self.hides = options, labels, hides
-        self.names: set[str] = set()
+    def __init__(self, options: ResultOptions, labels: Sequence[str], files: PhotoFiles, hides: bool):
+        self.labels, self.files, self.hides = labels, files, hides
+        if files.json:
+            files.rows.use(labels, files.json.path)
         self.pictures = ObjectPictures(options, labels)
-        self.json = self.csv = None
-        if options.json:
-            lines = options.json.suffix.lower() == ".jsonl"
-            self.json = RowFile(options.json, JsonLines() if lines else JsonDataset(labels))
-        if options.csv:
-            self.csv = RowFile(options.csv, Csv(video=False))
-        self.report = Report(options.report, "Segmented photos") if options.report else None
 
     def add(self, seen: SeenPhoto, annotated: np.ndarray, colors: Sequence[Color]) -> None:
         """Write what was found in a photo.
@@ -65,50 +147,38 @@ class PhotoResults:
         annotated: the photo drawn on, BGR uint8 (H, W, 3)
         colors: a (B, G, R) for each object
         """
-        rows = describe(seen, self.labels) if self.json or self.csv else []
-        if self.json and isinstance(self.json.format, JsonDataset):
-            self.json.append(json.dumps({"image": image_entry(seen), "annotations": rows}) + "\n")
-        elif self.json:
-            self.json.add(rows)
-        if self.csv:
-            self.csv.add(rows)
-        self.pictures.write(seen, self.name(seen))
-        if self.report:
+        files = self.files
+        rows = describe(seen, self.labels) if files.json or files.csv else []
+        if files.json:
+            files.json.append(seen.file, files.rows.text(seen, rows), seen.image_id)
+        if files.csv:
+            files.csv.append(seen.file, files.table.text(rows))
+        self.pictures.write(seen, str(seen.name))
+        if files.report:
             # The page draws the masks itself, but it must not contain what the effect hides.
             image = annotated if self.hides else seen.image
-            self.report.add(seen.file, image, seen.found, self.labels, colors)
+            files.report.add(seen.file, image, seen.found, self.labels, colors)
 
-    def name(self, seen: SeenPhoto) -> str:
-        """The name that a photo's files begin with: its own, with a number if another photo had it."""
-        stem = "stdin" if seen.file == "-" else Path(seen.file).stem
-        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
-        name = next(name for name in names if name.lower() not in self.names)  # some systems ignore case
-        self.names.add(name.lower())
-        return name
-
-    def add_failure(self, photo: object, error: object) -> None:
-        """Note a photo that failed, by its path, and the error."""
-        if self.report:
-            self.report.add_failure(str(photo), str(error))
-
-    def __enter__(self) -> "PhotoResults":
-        if self.report:
-            self.report.__enter__()
-        return self
-
-    def __exit__(self, kind: Optional[type[BaseException]], error: Any, trace: Any) -> None:
-        for file in (self.json, self.csv):
-            if file and kind is None:
-                os.replace(file.complete(), file.path)
-                file.partial.unlink(missing_ok=True)
-            elif file:
-                file.stop()
-                warn(f"[INFO] the rows so far are kept in {file.partial}")
-        if self.report:
-            self.report.__exit__(kind, error, trace)
+def is_dataset(options: ResultOptions) -> bool:
+    """Whether --json asks for COCO's data set, not for JSON Lines."""
+    return options.json is not None and options.json.suffix.lower() == ".json"
 
 
-def image_entry(seen: SeenPhoto) -> dict[str, Any]:
-    """A photo's entry among the images of COCO's data set."""
-    height, width = seen.found.image_hw
-    return {"id": seen.image_id, "file_name": seen.file, "width": width, "height": height}
+def image_ids(photos: Sequence[str], before: dict[str, int]) -> dict[str, int]:
+    """The image_id of each photo.
+
+    before: of photos that earlier runs have written, by their keys
+
+    >>> image_ids(["a.jpg", "b.jpg", "c.jpg"], {"a.jpg": 1, "c.jpg": 2})
+    {'a.jpg': 1, 'b.jpg': 3, 'c.jpg': 2}
+    """
+    taken, ids = set(before.values()), {}
+    for number, photo in enumerate(photos, 1):
+        if key_of(photo) in before:
+            ids[photo] = before[key_of(photo)]
+            continue
+        while number in taken:
+            number += 1
+        ids[photo] = number
+        taken.add(number)
+    return ids

@@ -1,4 +1,4 @@
-"""What a run found, as one HTML page to look through: Report.
+"""What a run on photos found, as one HTML page to look through: Report.
 
     with Report("output/report.html", "Holiday") as report:
         report.add("beach.jpg", image, net(image), net.labels, colors)
@@ -8,147 +8,172 @@ The page is one file that needs no network and no other file. Its styles and scr
 fills it. Pictures are JPEGs in base64, masks are SVG paths over them.
 """
 
-import base64
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import IO, Optional, Union
+from typing import BinaryIO, Optional
 
-import cv2
 import numpy as np
 
-from segmentation import SegmentationError
-from segmentation.files import complete_file, read_text, writing
+from segmentation.files import AnyPath, read_text
 from segmentation.instances import Instances
+from segmentation.results.articles import END, about_of, article, failed_article, number, numbered, paragraph
+from segmentation.results.photo_files import PhotoFile, PhotoFormat, Record, key_of, read_record
+from segmentation.results.row_files import to_bytes
 from segmentation.tracking.instance_ids import Color
 
-LONG_SIDE = 1280  # pixels, at most, of a picture in the page
-JPEG_QUALITY = 85
-TOLERANCE = 0.7  # pixels of the page's picture that an outline may be off; a mask of one pixel is still there
 BARS = 8  # classes that the chart shows; the others are folded away
 PAGE = Path(__file__).with_suffix(".html")
+PICTURES = "<!-- pictures -->\n"  # where the articles come in that file
+STOPPED = "The run was stopped before its end; what it had finished is here."
 
 
-class Report:
+class PageFormat(PhotoFormat):
+    """The page. While the run goes on, the file holds the articles alone.
+
+    note: a text at the top of the page
+    """
+
+    kept = "the report so far is kept"
+
+    def __init__(self, title: str):
+        self.title, self.note = title, ""
+
+    def scan(self, file: BinaryIO) -> Iterator[Record]:
+        start = file.tell()
+        while (lines := read_article(file)) and lines[0].endswith(b"\n"):
+            try:
+                about = about_of(lines[0])
+                if about is None:
+                    raise ValueError(f"there is no article at byte {start}")
+                key, objects = key_of(about["file"]), Counter[str](about.get("objects"))
+                sum(objects.values())
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ValueError(f"the article at byte {start} is of another kind") from error
+            if lines[-1] != END:
+                return
+            size = sum(map(len, lines))
+            yield Record(key, start, size, "objects" in about, objects)
+            start += size
+
+    def take_up(self, file: BinaryIO) -> Iterator[bytes]:
+        section = to_bytes(read_text(PAGE).split(PICTURES)[0].splitlines(keepends=True)[-1])
+        if not any(line == section for line in file):
+            raise ValueError("it has no pictures")
+        while (lines := read_article(file)) and about_of(lines[0]) and lines[-1] == END:
+            yield from lines
+        if lines[:1] != [b"</section>\n"] or not ends_page(file):
+            raise ValueError("it does not end like one")
+
+    def assemble(self, records: Sequence[Record], file: BinaryIO) -> Iterator[bytes]:
+        head, foot = read_text(PAGE).split(PICTURES)
+        yield to_bytes(self.fill(head, records))
+        failures = 0
+        for record in records:
+            text = read_record(file, record)
+            if not record.whole:
+                failures += 1
+                text = numbered(text, failures)
+            yield text
+        yield to_bytes(foot)
+
+    def fill(self, head: str, records: Sequence[Record]) -> str:
+        """The page up to its pictures, with the counts of all records."""
+        objects, shown_in = Counter[str](), Counter[str]()
+        for record in records:
+            objects.update(record.about)
+            shown_in.update(record.about.keys())
+        failed = sum(not record.whole for record in records)
+        return Template(head).substitute(
+            title=escape(self.title), note=paragraph("note", self.note),
+            totals=totals(len(records) - failed, objects, failed), chart=chart(objects, shown_in))
+
+
+class Report(PhotoFile):
     """A page that appears at `path` when its block ends; a context manager.
 
     If Ctrl-C ends the block, the page appears too, with a note in it. After any other error, `path` is as it was
-    before; to write the page so far all the same, call finish() inside the block.
+    before, and the articles stay in the partial file; to write the page so far all the same, call `write`.
 
-    Pictures are kept in a temporary file without a name in the folder of `path`, which is gone even if the run is
-    killed. Only the counts are in memory, so 10,000 photos need no more memory than ten. The disk must hold the page
-    twice while it is being finished.
+    Only the counts are in memory, so 10,000 photos need no more memory than ten. The disk must hold the page twice
+    while it is being finished.
 
-    articles: the temporary file, open inside the block; `end`: how many bytes of it are complete articles
-    objects, shown_in: by label, how many objects there are, and in how many pictures
+    keep, photos: as of PhotoFile
 
-    Raises SegmentationError if the page cannot be written.
+    Raises SegmentationError if the page cannot be written, or cannot be added to.
     """
 
-    articles: IO[bytes]
+    format: PageFormat
 
-    def __init__(self, path: Union[str, Path], title: str):
-        self.path, self.title = Path(path), title
-        self.pictures, self.failures, self.end = 0, 0, 0
-        self.objects: Counter[str] = Counter()
-        self.shown_in: Counter[str] = Counter()
+    def __init__(self, path: AnyPath, title: str, keep: bool = False, photos: Sequence[str] = ()):
+        super().__init__(path, PageFormat(title), keep, photos)
 
     def __enter__(self) -> "Report":
-        if self.path.is_dir():
-            raise SegmentationError(f"cannot write {self.path}: it is a folder")
-        with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.articles = tempfile.TemporaryFile(dir=self.path.parent)
         return self
 
-    def __exit__(self, kind: Optional[type[BaseException]], error: object, trace: object) -> None:
-        with self.articles:
-            if kind is None:
-                self.finish()
-            elif issubclass(kind, KeyboardInterrupt):
-                self.finish("The run was stopped before its end; what it had finished is here.")
+    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
+                 trace: object) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.stop(error)
+
+    def stop(self, error: Optional[BaseException] = None) -> None:
+        if isinstance(error, KeyboardInterrupt) and self.begun and self.records:
+            self.format.note = STOPPED
+            self.write()
+            self.discard()
+        super().stop(error)
 
     def add(self, name: str, image: np.ndarray, found: Instances, labels: Sequence[str],
             colors: Sequence[Color]) -> None:
         """Add a photo and its objects; only their counts are kept in memory.
 
-        name: the heading above the picture
+        name: the photo's path, the heading above the picture
         image: BGR uint8 (H, W, 3), not drawn on
         found: Instances of the picture
         labels: the name of each class
         colors: a (B, G, R) for each object
         """
         names = [labels[class_id] for class_id in found.class_ids]
-        self.append(article(name, image, found, names, colors))
-        self.pictures += 1
-        self.objects.update(names)
-        self.shown_in.update(set(names))
+        self.append(name, article(name, image, found, names, colors), Counter(names))
 
     def add_failure(self, name: str, reason: str) -> None:
-        """Add a photo that could not be segmented, and why."""
-        self.append(f'<article class="failed" id="failure-{self.failures + 1}">\n'
-                    f"<h2>{escape(name)}</h2>\n<p>{escape(reason)}</p>\n</article>\n")
-        self.failures += 1
-
-    def append(self, text: str) -> None:
-        """Write text after the complete articles, over half an article that a full disk or Ctrl-C has left."""
-        with writing(self.path):
-            self.articles.seek(self.end)
-            self.articles.write(encoded(text))
-            self.articles.flush()
-            self.end = self.articles.tell()
-
-    def finish(self, note: str = "") -> None:
-        """Write the page so far to `path`, `note` at its top; may be called again after more pictures."""
-        head, foot = read_text(PAGE).split("<!-- pictures -->\n")
-        head = Template(head).substitute(title=escape(self.title), note=paragraph("note", note),
-                                         totals=self.totals(), chart=chart(self.objects, self.shown_in))
-        with complete_file(self.path) as temporary, open(temporary, "wb") as page:
-            page.write(encoded(head))
-            self.articles.truncate(self.end)
-            self.articles.seek(0)
-            shutil.copyfileobj(self.articles, page)
-            page.write(encoded(foot))
-
-    def totals(self) -> str:
-        """The line under the title, such as "3 pictures, 21 objects, 12 classes"."""
-        counts = [number(self.pictures, "picture"), number(sum(self.objects.values()), "object"),
-                  number(len(self.objects), "class", "classes")]
-        if self.failures:
-            counts.append(f'<a href="#failure-1">{self.failures:,} failed</a>')
-        return ", ".join(counts)
+        """Add a photo that could not be segmented, and why; not in place of what an earlier run found in it."""
+        if not self.holds(name):
+            self.append(name, failed_article(name, reason), Counter(), whole=False)
 
 
-def article(name: str, image: np.ndarray, found: Instances, names: Sequence[str], colors: Sequence[Color]) -> str:
-    """A picture of the page with its masks and the list of its objects, HTML; names: the label of each object."""
-    height, width = image.shape[:2]
-    shapes = [f'<path data-object="{i}" style="--c:{css(colors[i])}" d="{outline_of(found, i)}">'
-              f"<title>{escape(names[i])} {found.scores[i]:.2f}</title></path>\n"
-              for i in sorted(range(len(found)), key=lambda i: -found.area(i))]  # small ones above large ones
-    buttons = [object_button(names[i], found.scores[i], found.boxes[i], found.area(i), colors[i], first=i == 0)
-               for i in range(len(found))]
-    objects = (f'<div class="objects" role="toolbar" aria-orientation="vertical" '
-               f'aria-label="Objects in {escape(name)}">\n{"".join(buttons)}</div>' if buttons
-               else paragraph("nothing", "Nothing found in this picture."))
-    return (f"<article>\n<header><h2>{escape(name)}</h2>"
-            f"<p>{width:,} &times; {height:,} pixels, {number(len(found), 'object')}</p></header>\n"
-            f'<div class="view"><div class="stage" style="--w:{width};--h:{height}">\n'
-            f'<img loading="lazy" decoding="async" alt="{escape(contents(names))}" src="{data_url(image)}">\n'
-            f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">\n{"".join(shapes)}'
-            f'<path class="veil"/></svg>\n<p class="picked" aria-hidden="true"></p>\n</div></div>\n'
-            f'<div class="list" style="--count:{len(found)}">{objects}</div>\n</article>\n')
+def read_article(file: BinaryIO) -> list[bytes]:
+    """The next lines of a file, to the end of an article; a line that is of no article is alone.
+
+    Without the end of an article if that is missing; empty at the end of the file.
+    """
+    lines = [line] if (line := file.readline()) else []
+    if line and about_of(line):
+        while line and line != END:
+            line = file.readline()
+            lines.append(line)
+    return lines
 
 
-def object_button(name: str, score: float, box_xyxy: np.ndarray, area: int, color: Color, first: bool) -> str:
-    """An object in the list of its picture, HTML. The Tab key leads to the first, the arrow keys to the others."""
-    x0, y0, x1, y1 = box_xyxy.tolist()
-    return (f'<button type="button" aria-pressed="false" tabindex="{0 if first else -1}" style="--c:{css(color)}">'
-            f'<span class="label">{escape(name)}</span> <span class="score">{score:.4f}</span> '
-            f"<small>box {x1 - x0:,} &times; {y1 - y0:,}, mask {area:,} pixels</small></button>\n")
+def ends_page(file: BinaryIO) -> bool:
+    """Whether the rest of a file is the end of a page."""
+    return file.read().endswith(b"</html>\n")
+
+
+def totals(pictures: int, objects: Mapping[str, int], failed: int) -> str:
+    """The line under the title, such as "3 pictures, 21 objects, 12 classes", HTML.
+
+    objects: how many there are, by label; failed: how many photos could not be segmented
+    """
+    counts = [number(pictures, "picture"), number(sum(objects.values()), "object"),
+              number(len(objects), "class", "classes")]
+    if failed:
+        counts.append(f'<a href="#failure-1">{failed:,} failed</a>')
+    return ", ".join(counts)
 
 
 def chart(objects: Mapping[str, int], shown_in: Mapping[str, int]) -> str:
@@ -173,78 +198,3 @@ def toolbar(bars: Sequence[str]) -> str:
     """A group of bars, HTML."""
     return ('<div class="bars" role="toolbar" aria-orientation="vertical" aria-label="Show the pictures of one '
             f'class">\n{"".join(bars)}</div>\n')
-
-
-def outline_of(found: Instances, i: int) -> str:
-    """The outline of object i as the data of an SVG path, in pixels of the picture."""
-    scale = min(1, LONG_SIDE / max(found.image_hw))
-    return outline(found.mask(i), found.boxes[i, :2], TOLERANCE / scale)
-
-
-def outline(mask: np.ndarray, corner_xy: Union[Sequence[int], np.ndarray], tolerance: float) -> str:
-    """The edge of a mask as the data of an SVG path, for fill-rule evenodd; empty for an empty mask.
-
-    mask: bool (h, w)
-    corner_xy: the upper left corner of the mask in the picture
-    tolerance: how far the path may be from the edge, in pixels
-
-    >>> outline(np.ones((2, 3), bool), (10, 20), 0.5)
-    'M10 20 10 22 13 22 13 20z'
-    """
-    # cv2.findContours gives the middles of pixels. After the mask has grown by one pixel to the right and below, their
-    # numbers are those of its edges. The same is true of a hole, which shrinks.
-    grown = cv2.dilate(np.pad(mask.view(np.uint8), ((0, 1), (0, 1))), np.ones((2, 2), np.uint8), anchor=(1, 1))
-    contours, _ = cv2.findContours(grown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    points = [(cv2.approxPolyDP(contour, tolerance, True).reshape(-1, 2) + corner_xy).ravel() for contour in contours]
-    return "".join(f"M{' '.join(map(str, numbers.tolist()))}z" for numbers in points)
-
-
-def data_url(image: np.ndarray) -> str:
-    """A picture, BGR uint8 (H, W, 3), as the data URL of a JPEG whose long side is at most LONG_SIDE."""
-    height, width = image.shape[:2]
-    scale = LONG_SIDE / max(height, width)
-    if scale < 1:
-        size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-        image = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
-
-
-def contents(names: Sequence[str]) -> str:
-    """What a picture shows, in words, for readers who do not see it.
-
-    >>> contents(["dog", "person", "dog"])
-    'Photo of: dog (2), person'
-    """
-    counts = Counter(names)
-    words = [f"{name} ({count})" if count > 1 else name for name, count in counts.items()]
-    return f"Photo of: {', '.join(words)}" if words else "Photo, nothing found in it"
-
-
-def number(count: int, one: str, many: Optional[str] = None) -> str:
-    """A count and its noun.
-
-    >>> number(1, "picture"), number(1200, "picture")
-    ('1 picture', '1,200 pictures')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def paragraph(kind: str, text: str) -> str:
-    """A text as a paragraph of the class `kind`, HTML; empty without a text."""
-    return f'<p class="{kind}">{escape(text)}</p>' if text else ""
-
-
-def css(color: Color) -> str:
-    """A (B, G, R) as a colour of CSS.
-
-    >>> css((0, 128, 255))
-    '#ff8000'
-    """
-    blue, green, red = color
-    return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def encoded(text: str) -> bytes:
-    """Text as UTF-8; a byte of a file name that is no text becomes \\udc.. ."""
-    return text.encode("utf-8", "backslashreplace")

@@ -42,12 +42,12 @@ class AppendedFile:
         self.cut(self.size)
 
     def append(self, data: bytes) -> None:
-        """Write data at the end: all of it or, if the disk is full, none."""
+        """Write data at the end: all of it or, if the disk is full or Ctrl-C comes, none."""
         left = memoryview(data)
         try:
             while left:
                 left = left[self.file.write(left):]
-        except OSError:
+        except BaseException:
             self.cut(self.size)
             raise
         self.size += len(data)
@@ -58,10 +58,15 @@ class AppendedFile:
         self.file.seek(size)
         self.size = size
 
+    @property
+    def closed(self) -> bool:
+        """Whether the file has been ended."""
+        return self.file.closed
+
     def close(self) -> None:
         """End the file after the last whole text."""
-        if not self.file.closed:
-            self.cut(self.size)  # Ctrl-C may have left half a text
+        if not self.closed:
+            self.cut(self.size)
             self.file.close()
 
 

@@ -6,6 +6,7 @@ of the object's pixels in --masks) and, for videos, `frame` and `time` or, for p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Optional, Union
 
 import cv2
@@ -25,12 +26,14 @@ class SeenPhoto:
     found: Instances of the photo
     image_id: the photo's number in the run, from 1
     file: its path as text, "-" for standard input
+    name: what its results are named after, a relative path, see pictures.find_photos
     """
 
     image: np.ndarray
     found: Instances
     image_id: int
     file: str
+    name: Path
 
     def where(self) -> Row:
         """The entries of a row that say where its object is."""

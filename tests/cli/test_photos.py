@@ -1,5 +1,6 @@
 """The photo command line, end to end on the tiny network, in-process."""
 
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,6 +21,7 @@ from segmentation.cli.photos import PhotoRun
 from segmentation.drawing.draw import TILE
 from segmentation.network.resizing import Resizer
 from segmentation.network.weights import ARCHIVE_SHA256, ARCHIVE_URL, DEMO, TEXT_GRAPH
+from segmentation.results.row_files import AppendedFile
 
 
 @pytest.fixture
@@ -118,7 +121,8 @@ def test_other_shapes_of_input_work(run, photo):
     (["-i", "x", "--proposals", "9"], "whole number from 10 to 300, got '9'"),
     (["-i", "x", "--proposals", "20.5"], "whole number"), (["-i", "x", "--size", "12"], "WIDTHxHEIGHT"),
     (["-i", "x", "--interpolation", "best"], "invalid choice"), (["-i", "x", "--device", "tpu"], "invalid choice"),
-    (["-i", "x", "-v", "2"], "invalid choice"), (["-i", "x", "--seed", "a"], "must be a whole number")])
+    (["-i", "x", "-v", "2"], "invalid choice"), (["-i", "x", "--skip-existing", "--overwrite"], "leave one of them"),
+    (["-i", "x", "--seed", "a"], "must be a whole number")])
 def test_usage_errors_end_with_2(args, said, capsys):
     with pytest.raises(SystemExit) as caught:
         mask_rcnn.main(args)
@@ -158,21 +162,36 @@ def test_an_output_that_is_a_file_is_one_line_a_photo(run, photo, tmp_path, caps
     assert re.fullmatch(r"\[ERROR\] cannot write .*\n", capsys.readouterr().err)
 
 
-def test_ctrl_c_ends_with_130_and_keeps_what_is_done(tiny_pb, tmp_path, noise):
-    for number in range(300):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), noise)
+@pytest.mark.parametrize("number, said", [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped")])
+def test_a_signal_keeps_what_is_done_and_the_next_run_does_the_rest(run, tiny_pb, tmp_path, noise, number, said):
+    rows, page = tmp_path / "o.json", tmp_path / "o.html"
+    (tmp_path / "in").mkdir()
+    for name in range(100):
+        cv2.imwrite(str(tmp_path / "in" / f"{name:02}.png"), noise)
+    command = ["-i", tmp_path / "in", "--json", rows, "--report", page, "--skip-existing"]
     script = subprocess.Popen(
-        [sys.executable, ROOT / "mask_rcnn.py", "-i", tmp_path, "-m", MODEL_FOLDER, "--weights", tiny_pb, "-o",
+        [sys.executable, ROOT / "mask_rcnn.py", *command, "--weights", tiny_pb, "--size", "160x128", "-o",
          tmp_path / "out", "--no-show"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list((tmp_path / "out").glob("*.png")) and time.monotonic() < deadline:
+    while not (tmp_path / "out" / "01_segmented.png").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    script.send_signal(signal.SIGINT)
+    script.send_signal(number)
     _, err = script.communicate(timeout=60)
-    assert script.returncode == 130 and err == "[INFO] interrupted; what was finished is kept\n"
-    names = os.listdir(tmp_path / "out")
-    assert 0 < len(names) < 300
-    assert all(cv2.imread(str(tmp_path / "out" / name)).shape == noise.shape for name in names)
+    assert script.returncode == 128 + number
+    assert err == (f"[INFO] the rows so far are kept in {tmp_path / 'o.partial.jsonl'}\n"
+                   f"[INFO] {said}; what was finished is kept\n")
+    done = [name for name in os.listdir(tmp_path / "out") if not name.startswith(".")]
+    assert 1 < len(done) < 100
+    assert all(cv2.imread(str(tmp_path / "out" / name)).shape == noise.shape for name in done)
+    assert "stopped before its end" in page.read_text() and not rows.exists()
+    there = [json.loads(line)["image"]["file_name"] for line in (tmp_path / "o.partial.jsonl").open()]
+    assert {f"{Path(name).stem}_segmented.png" for name in there} >= set(done) and len(there) <= len(done) + 1
+    for name in range(len(done) + 2, 100):
+        (tmp_path / "in" / f"{name:02}.png").unlink()
+    assert run(*command) == 0
+    resumed = rows.read_bytes(), page.read_bytes()
+    assert run(*command[:-1], "--overwrite") == 0
+    assert (rows.read_bytes(), page.read_bytes()) == resumed
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -216,3 +235,91 @@ def test_help_fetches_nothing_and_imports_do_nothing(capsys):
     with pytest.raises(SystemExit) as caught:
         mask_rcnn.main(["--help"])
     assert caught.value.code == 0 and "--mask-rcnn" in capsys.readouterr().out
+
+
+# ---- Rows and the report over several runs ---------------------------------------------------------------
+
+@pytest.fixture
+def several(run, tmp_path, noise):
+    """Run the script on a.png, b.png and c.png with all files of rows; its exit code. Gives the files too."""
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.roll(noise, 7 * ord(name), 1))
+    files = [tmp_path / name for name in ("o.json", "o.csv", "o.html")]
+    options = ["--json", files[0], "--csv", files[1], "--report", files[2]]
+    return lambda *args, names="abc": run("-i", *(tmp_path / f"{name}.png" for name in names), *options, *args), files
+
+
+def test_skip_existing_adds_to_rows_and_report(several, tmp_path, capsys):
+    run, files = several
+    assert run() == 0
+    expected = [path.read_bytes() for path in files]
+    for path in files:
+        path.unlink()
+    shutil.rmtree(tmp_path / "out")
+    assert run(names="a") == 0
+    assert run("--skip-existing") == 0 and "[INFO] 1 photos left out, whose results exist" in capsys.readouterr().out
+    assert [path.read_bytes() for path in files] == expected
+    assert run("--skip-existing") == 0 and "[INFO] 3 photos left out" in capsys.readouterr().out
+    assert [path.read_bytes() for path in files] == expected
+
+
+def test_what_the_rows_or_the_pictures_lack_is_done_again(several, tmp_path, capsys):
+    run, files = several
+    assert run() == 0
+    expected = [path.read_bytes() for path in files]
+    for missing in (*files, tmp_path / "out" / "b_segmented.png"):
+        missing.unlink()
+        assert run("--skip-existing") == 0 and missing.exists()
+        assert [path.read_bytes() for path in files] == expected
+
+
+def test_rows_and_reports_are_refused_before_the_network_is_loaded(several, capsys, monkeypatch):
+    run, files = several
+    assert run() == 0
+    expected = [path.read_bytes() for path in files]
+    with monkeypatch.context() as patch:
+        patch.setattr("segmentation.cli.photos.load_network", None)
+        for path in files:
+            capsys.readouterr()
+            assert run() == 1
+            assert capsys.readouterr().err == (f"[ERROR] {path} exists already: name another file, add to it by "
+                                               "--skip-existing, or replace it by --overwrite\n")
+            assert [path.read_bytes() for path in files if path.exists()] == expected
+            path.unlink()
+            expected = expected[1:]
+
+
+def test_a_network_that_cannot_be_loaded_leaves_no_partial_file(several, tmp_path, monkeypatch):
+    run, _ = several
+    assert run("--weights", tmp_path / "nothing.pb") == 1
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(("o.", ".o."))]
+
+
+def test_a_photo_whose_picture_cannot_be_written_is_not_in_the_rows(several, tmp_path, capsys):
+    run, files = several
+    (tmp_path / "out" / "b_segmented.png").mkdir(parents=True)
+    assert run() == 1
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 1 and err[0].startswith("[ERROR] cannot write ") and "b_segmented.png" in err[0]
+    names = [image["file_name"] for image in json.loads(files[0].read_text())["images"]]
+    assert names == [str(tmp_path / "a.png"), str(tmp_path / "c.png")] and "b.png" not in files[1].read_text()
+    (tmp_path / "out" / "b_segmented.png").rmdir()
+    assert run("--skip-existing") == 0
+    resumed = [path.read_bytes() for path in files]
+    assert run("--overwrite") == 0 and [path.read_bytes() for path in files] == resumed
+
+
+def test_rows_that_cannot_be_written_are_one_line_a_photo(several, tmp_path, capsys, monkeypatch):
+    run, files = several
+    append = AppendedFile.append
+
+    def full(self, data):
+        if self.size > 0:
+            raise OSError(28, "No space left on device")
+        append(self, data)
+    monkeypatch.setattr(AppendedFile, "append", full)
+    assert run() == 1
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 3 and all(line.startswith("[ERROR] cannot write ") and line.endswith(": No space left on device")
+                                 for line in err)
+    assert json.loads(files[0].read_text())["images"] == [] and not os.path.exists(tmp_path / "out")

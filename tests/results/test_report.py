@@ -1,6 +1,7 @@
 """The report: what the page holds, and that it appears whole or not at all."""
 
 import base64
+import os
 import re
 import tracemalloc
 from html.parser import HTMLParser
@@ -11,7 +12,8 @@ import pytest
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances
-from segmentation.results.report import BARS, LONG_SIDE, Report, article, chart, outline
+from segmentation.results.articles import LONG_SIDE, article, outline
+from segmentation.results.report import BARS, Report, chart
 
 LABELS = ("person", "dog", 'a "great" <b>cat</b> & co.', *(f"class {i}" for i in range(3, 20)))
 COLORS = [(0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255)]
@@ -102,7 +104,7 @@ def test_many_classes_are_folded_away():
 
 def test_names_are_escaped(tmp_path):
     found = instances((2, 0, 0, 9, 9))
-    page = make(tmp_path / "r.html", (NASTY, found), title=NASTY, failures=[(NASTY, NASTY)])
+    page = make(tmp_path / "r.html", (NASTY, found), title=NASTY, failures=[("b" + NASTY, NASTY)])
     assert len(page.all("script")) == 1 and not page.all("b")
     assert page.text.count(NASTY) == 5  # title, h1, h2, and the failure's name and reason
     assert LABELS[2] in page.text and page.all("img", alt=f"Photo of: {LABELS[2]}")
@@ -188,7 +190,7 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path):
             report.add(f"{i}.jpg", noise, TWO, LABELS, COLORS)
         grown = tracemalloc.get_traced_memory()[0] - before
         tracemalloc.stop()
-        assert report.end > 20 * 50_000 and grown < 20_000
+        assert report.file.size > 20 * 50_000 and grown < 20_000
 
 
 def test_the_page_appears_when_it_is_complete(tmp_path):
@@ -200,13 +202,20 @@ def test_the_page_appears_when_it_is_complete(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_nothing_is_left_after_an_error(tmp_path):
+def test_after_an_error_the_page_is_as_before_and_the_articles_are_kept(tmp_path, capsys):
     path = tmp_path / "r.html"
     path.write_text("before")
     with pytest.raises(ZeroDivisionError), Report(path, "Run") as report:
         report.add("a.jpg", PICTURE, TWO, LABELS, COLORS)
         raise ZeroDivisionError
-    assert list(tmp_path.iterdir()) == [path] and path.read_text() == "before"
+    assert sorted(os.listdir(tmp_path)) == ["r.html", "r.partial.html"] and path.read_text() == "before"
+    assert capsys.readouterr().err == f"[INFO] the report so far is kept in {tmp_path / 'r.partial.html'}\n"
+
+
+def test_an_error_before_the_first_photo_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), Report(tmp_path / "r.html", "Run"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ctrl_c_keeps_what_there_is(tmp_path):
@@ -219,22 +228,21 @@ def test_ctrl_c_keeps_what_there_is(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_finish_keeps_what_there_is_and_more_may_follow(tmp_path):
+def test_a_page_may_be_written_before_the_end(tmp_path):
     path = tmp_path / "r.html"
     with Report(path, "Run") as report:
         report.add("a.jpg", PICTURE, TWO, LABELS, COLORS)
-        report.finish("Half <way>.")
-        assert "Half <way>." in Page(path.read_text(encoding="utf-8")).text
+        report.write()
+        assert "1 picture, 2 objects" in Page(path.read_text(encoding="utf-8")).text
         report.add("b.jpg", PICTURE, TWO, LABELS, COLORS)
-    page = Page(path.read_text(encoding="utf-8"))
-    assert len(page.all("article")) == 2 and "Half" not in page.text
+    assert len(Page(path.read_text(encoding="utf-8")).all("article")) == 2
 
 
 class Full:
     """A file of which only the first half of what is written arrives."""
 
     def __init__(self, file, error):
-        self.file, self.error, self.seek = file, error, file.seek
+        self.file, self.error, self.seek, self.truncate = file, error, file.seek, file.truncate
 
     def write(self, data):
         self.file.write(data[:len(data) // 2])
@@ -246,17 +254,17 @@ def test_half_an_article_is_not_in_the_page(tmp_path, error):
     path = tmp_path / "r.html"
     with Report(path, "Run") as report:
         report.add("a.jpg", PICTURE, TWO, LABELS, COLORS)
-        file, report.articles = report.articles, Full(report.articles, error)
-        with pytest.raises((SegmentationError, KeyboardInterrupt), match=r"cannot write .*r\.html: No space|^$"):
+        file, report.file.file = report.file.file, Full(report.file.file, error)
+        with pytest.raises((SegmentationError, KeyboardInterrupt), match=r"cannot write .*html: No space|^$"):
             report.add("b.jpg", PICTURE, TWO, LABELS, COLORS)
-        report.articles = file
+        report.file.file = file
     page = Page(path.read_text(encoding="utf-8"))
     assert len(page.all("article")) == 1 and "1 picture, 2 objects" in page.text and "b.jpg" not in page.text
 
 
 def test_a_path_that_cannot_be_written_is_one_error_at_the_start(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(SegmentationError, match=r"cannot write .*r\.html: (File exists|Not a directory)"):
-        Report(tmp_path / "file" / "r.html", "Run").__enter__()
+    with pytest.raises(SegmentationError, match=r"cannot write .*r\.partial\.html: (File exists|Not a directory)"):
+        Report(tmp_path / "file" / "r.html", "Run")
     with pytest.raises(SegmentationError, match="it is a folder"):
-        Report(tmp_path, "Run").__enter__()
+        Report(tmp_path, "Run")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,10 @@ import pytest
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances
+from segmentation.pictures import NAME_BYTES
+from segmentation.results.articles import data_url
 from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
-from segmentation.results.photo_results import PhotoResults
-from segmentation.results.report import data_url
+from segmentation.results.photo_results import PhotoFiles, PhotoResults
 from segmentation.results.rows import SeenFrame, SeenPhoto
 from segmentation.results.video_results import VideoResults
 
@@ -24,12 +26,22 @@ FOUND = Instances(np.int32([[10, 20, 30, 50], [40, 0, 80, 60]]), np.float32([0.9
                   np.ones((2, 15, 15), np.float32), (60, 80))
 
 
-def photo(number, file):
-    return SeenPhoto(IMAGE, FOUND, number, file)
+def photo(number, file, name="a"):
+    return SeenPhoto(IMAGE, FOUND, number, file, Path(name))
 
 
 def frame(number, tracks=None):
     return SeenFrame(IMAGE, FOUND, number, number / 25, tracks)
+
+
+@contextmanager
+def photo_results(options, photos=(), hides=False, finish=True, **modes):
+    """PhotoResults for these photos, or the first ten of a.jpg, b.jpg, ...; completed at the end."""
+    photos = photos or [f"{letter}.jpg" for letter in "abcdefghij"]
+    with PhotoFiles(options, photos, **modes) as files:
+        yield PhotoResults(options, LABELS, files, hides)
+        if finish:
+            files.finish()
 
 
 def names(folder):
@@ -72,10 +84,10 @@ def test_what_an_effect_hides_is_not_shown_elsewhere(effect):
 def test_photos_write_what_is_asked_for(tmp_path):
     options = ResultOptions(tmp_path / "o.json", tmp_path / "o.csv", tmp_path / "cut", tmp_path / "masks", True,
                             tmp_path / "r.html")
-    with PhotoResults(options, LABELS, hides=False) as results:
+    with photo_results(options) as results:
         results.add(photo(1, "in/a.jpg"), IMAGE, COLORS)
-        results.add(photo(2, "-"), IMAGE, COLORS)
-        results.add_failure(Path("b.jpg"), SegmentationError("it is broken"))
+        results.add(photo(2, "-", "stdin"), IMAGE, COLORS)
+        results.files.fail("b.jpg", "it is broken")
         assert not (tmp_path / "o.json").exists() and (tmp_path / "o.partial.jsonl").exists()
     objects = [f"{stem}_{name}" for stem in ("a", "stdin") for name in ("01_class_2", "02_class_0")]
     assert names(tmp_path / "cut") == [f"{name}.png" for name in objects]
@@ -93,32 +105,36 @@ def test_photos_write_what_is_asked_for(tmp_path):
 
 def test_without_options_photos_write_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with PhotoResults(ResultOptions(), LABELS, hides=False) as results:
+    with photo_results(ResultOptions()) as results:
         results.add(photo(1, "a.jpg"), IMAGE, COLORS)
-        results.add_failure("b.jpg", "it is broken")
+        results.files.fail("b.jpg", "it is broken")
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("hides", [False, True])
 def test_the_report_holds_no_pixel_of_what_is_hidden(tmp_path, hides):
     annotated = np.zeros_like(IMAGE)
-    with PhotoResults(ResultOptions(report=tmp_path / "r.html"), LABELS, hides) as results:
+    with photo_results(ResultOptions(report=tmp_path / "r.html"), hides=hides) as results:
         results.add(photo(1, "a.jpg"), annotated, COLORS)
     page = (tmp_path / "r.html").read_text()
     assert (data_url(annotated) in page, data_url(IMAGE) in page) == (hides, not hides)
 
 
-def test_photos_of_one_name_have_files_of_their_own(tmp_path):
-    with PhotoResults(ResultOptions(masks=tmp_path), LABELS, hides=False) as results:
-        for number, file in enumerate(("x/a.jpg", "y/A.png", "y/a-2.png", "a.bmp"), 1):
-            results.add(photo(number, file), IMAGE, COLORS)
-    assert names(tmp_path) == ["A-2_instances.png", "a-2-2_instances.png", "a-3_instances.png", "a_instances.png"]
+def test_the_pictures_of_a_photo_in_a_subfolder_are_in_one_too_and_their_names_are_never_too_long(tmp_path):
+    options = ResultOptions(masks=tmp_path / "masks", cutouts=tmp_path / "cut", each_mask=True)
+    labels = ("\N{GRINNING FACE}\N{VARIATION SELECTOR-16}中" * 30,) * 90
+    with PhotoFiles(options) as files:
+        results = PhotoResults(options, labels, files, hides=False)
+        for name in ("x", "n" * NAME_BYTES):
+            results.add(photo(1, "in/a/x.jpg", f"a/{name}"), IMAGE, COLORS)
+    assert sorted(os.listdir(tmp_path)) == ["cut", "masks"] and len(names(tmp_path / "cut/a")) == 4
+    assert len(names(tmp_path / "masks/a")) == 6 and (tmp_path / "masks/a/x_instances.png").exists()
 
 
 def test_json_lines_are_one_for_each_object(tmp_path):
-    with PhotoResults(ResultOptions(json=tmp_path / "o.jsonl"), LABELS, hides=False) as results:
+    with photo_results(ResultOptions(json=tmp_path / "o.jsonl")) as results:
         for number in (1, 2):
-            results.add(photo(number, "a.jpg"), IMAGE, COLORS)
+            results.add(photo(number, f"{number}.jpg"), IMAGE, COLORS)
     rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
     assert [(row["image_id"], row["number"]) for row in rows] == [(1, 1), (1, 2), (2, 1), (2, 2)]
 
@@ -135,7 +151,7 @@ def test_a_stopped_run_keeps_its_partial_rows(tmp_path, capsys):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SegmentationError, ZeroDivisionError])
 def test_an_error_keeps_the_partial_rows(tmp_path, capsys, error):
-    with pytest.raises(error), PhotoResults(ResultOptions(csv=tmp_path / "o.csv"), LABELS, hides=False) as results:
+    with pytest.raises(error), photo_results(ResultOptions(csv=tmp_path / "o.csv")) as results:
         results.add(photo(1, "a.jpg"), IMAGE, COLORS)
         raise error
     assert names(tmp_path) == ["o.partial.csv"] and "o.partial.csv" in capsys.readouterr().err
@@ -144,7 +160,7 @@ def test_an_error_keeps_the_partial_rows(tmp_path, capsys, error):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SegmentationError, match="cannot write to"):
-        PhotoResults(ResultOptions(cutouts=tmp_path / "file"), LABELS, hides=False)
+        PhotoResults(ResultOptions(cutouts=tmp_path / "file"), LABELS, PhotoFiles(ResultOptions()), hides=False)
 
 
 # ---- Videos ----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from pycocotools.coco import COCO
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances, paste_mask
-from segmentation.results.photo_results import JsonDataset, image_entry
+from segmentation.results.photo_files import PhotoFile
+from segmentation.results.photo_formats import PhotoDataset
 from segmentation.results.row_files import RowFile, partial_path, rows_fit
 from segmentation.results.row_formats import Csv, JsonLines, JsonList
 from segmentation.results.rows import SeenFrame, SeenPhoto, describe
@@ -28,7 +30,7 @@ def seen():
                       np.stack([np.ones((15, 15), np.float32), DISC]), (60, 80))
     image = np.zeros((60, 80, 3), np.uint8)
     image[20:50, 10:30] = 10, 20, 250  # BGR
-    return SeenPhoto(image, found, 7, "a,b.jpg")
+    return SeenPhoto(image, found, 7, "a,b.jpg", Path("a,b"))
 
 
 def at_frame(seen, frame, tracks=None):
@@ -65,9 +67,11 @@ def test_the_mask_of_a_row_is_that_of_the_instances(seen):
 
 
 def test_photos_make_a_data_set_that_pycocotools_opens(tmp_path, seen):
-    line = json.dumps({"image": image_entry(seen), "annotations": describe(seen, LABELS)})
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "r.json").write_text("".join(JsonDataset(LABELS).assemble([line])))
+    form = PhotoDataset()
+    form.use(LABELS, "r.json")
+    rows = PhotoFile(tmp_path / "out" / "r.json", form)
+    rows.append(seen.file, form.text(seen, describe(seen, LABELS)), 7)
+    rows.finish()
     truth = COCO(str(tmp_path / "out" / "r.json"))
     assert truth.dataset["images"] == [{"id": 7, "file_name": "a,b.jpg", "width": 80, "height": 60}]
     assert truth.getImgIds() == [7] and len(truth.getAnnIds()) == 2 and truth.cats[3]["name"] == "class 2"
