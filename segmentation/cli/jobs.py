@@ -4,6 +4,7 @@
     run_jobs(jobs, options.several, lambda job, make_progress: segment_video(job, None, network, stop, make_progress))
 """
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from segmentation.cli.progress import AnyProgress, Progress, Share
 from segmentation.cli.run_paths import check_video_paths, say_left_out
 from segmentation.cli.video_options import VideoOptions
 from segmentation.terminal import brief, info, warn
+from segmentation.video.resumable import PartialFiles
 from segmentation.workers.merging import SpreadJob
 
 # The number of frames, None if it is not known, and how many of them are done already -> their progress.
@@ -68,11 +70,20 @@ def list_jobs(options: VideoOptions) -> list[Job]:
     check_video_paths(options, outputs)
     jobs = []
     for video, output in outputs.items():
-        if options.several and options.resume and is_video(output):
+        job = Job(video, output, options)
+        if is_done(job):
             info(f"{video} is done already: {output}")
-            continue
-        jobs.append(Job(video, output, options))
+        else:
+            jobs.append(job)
     return jobs
+
+
+def is_done(job: Job) -> bool:
+    """Whether the job is to be resumed, though an earlier run has completed it: its files are there, without notes."""
+    results = job.options.results
+    beside = (results.json, results.csv, results.timeline)
+    return (job.resume and not os.path.lexists(PartialFiles.of(job.output).notes) and is_video(job.output)
+            and all(os.path.exists(path) for path in beside if path))
 
 
 def run_jobs(jobs: Sequence[Job], several: bool, do: Callable[[Job, MakeProgress], int]) -> int:

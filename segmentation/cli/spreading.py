@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Callable, Optional
 
@@ -36,10 +36,13 @@ def open_spread(options: VideoOptions, jobs: Sequence[Job], stop: StopSignals) -
     files = find_model(options.mask_rcnn, options.weights)
     facts = NetworkFacts(read_model(files).labels, read_colors(files.colors), files)
     by_spread = {job.for_spread: job for job in jobs}
+    opened = ExitStack()
 
     def open_one(spread_job: SpreadJob) -> tuple[VideoSource, PartialVideo]:
-        return open_video(by_spread[spread_job], lambda: files)
-    with make_workers(Task(files, options.network), stop.came) as pool, \
+        source, partial = open_video(by_spread[spread_job], lambda: files)
+        opened.callback(partial.close)  # a video that is opened ahead may not get its turn
+        return source, partial
+    with opened, make_workers(Task(files, options.network), stop.came) as pool, \
             Spread(pool, facts, list(by_spread), open_one, stop.came) as spread:
         yield spread
 

@@ -20,14 +20,15 @@ from segmentation.cli.options import what_decides
 from segmentation.cli.progress import AnyProgress
 from segmentation.cli.stop import StopSignals
 from segmentation.drawing.windows import Preview, display_answers
-from segmentation.files import reason
+from segmentation.files import fingerprint, reason
 from segmentation.network.weights import ModelFiles
+from segmentation.results.row_files import partial_path
 from segmentation.results.video_results import VideoResults
 from segmentation.terminal import info, warn
 from segmentation.video.annotate import Annotator
 from segmentation.video.looks import EncodedFrame, Item, Look, VideoLooks
 from segmentation.video.resumable import PartialVideo, PartialWriter
-from segmentation.video.sink import VideoSink
+from segmentation.video.sink import VideoSink, find_encoder
 from segmentation.video.source import Sound, VideoSource
 from segmentation.workers.packet_index import CannotCut
 
@@ -37,35 +38,47 @@ def open_video(job: Job, find_files: Callable[[], ModelFiles]) -> tuple[VideoSou
 
     find_files: gives the files of the model; it is called when the source has been opened
 
-    Raises SegmentationError if the source cannot be read, or if a file exists that must not be lost.
+    Raises SegmentationError if the source cannot be read, if another run writes one of the files, or if a file exists
+    that must not be lost; Finished if only the last steps of an earlier run were left to do.
     """
     options, results = job.options, job.options.results
-    if job.output.exists() and Path(job.input).exists() and job.output.samefile(job.input):
-        raise SegmentationError(f"{job.output} is the source itself: name another --output")
-    for path in (results.json, results.csv, results.timeline):
-        if path and path.exists() and not options.overwrite:
-            raise SegmentationError(f"{path} exists already: name another file, or add --overwrite")
-    partial = PartialVideo(job.output, options.overwrite, job.resume)
-    source = VideoSource(job.input, options.start, options.end)
-    try:
+    rows = [path for path in (results.json, results.csv) if path]
+    beside = [*rows, *([results.timeline] if results.timeline else [])]
+    with ExitStack() as stack:
+        source = VideoSource(job.input, options.start, options.end)
+        stack.callback(source.close)
         if source.live and options.resume:
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
-        partial.start(what_decides_the_frames(job, find_files()), job.resume)
-    except BaseException:
-        source.close()
-        raise
+        partial = stack.enter_context(PartialVideo(job.output, beside, [partial_path(path) for path in rows],
+                                                   options.overwrite, job.resume))
+        partial.start(what_decides_the_frames(job, find_files()), lambda state: VideoResults.fit(results, state))
+        stack.pop_all()
     return source, partial
 
 
 def what_decides_the_frames(job: Job, files: ModelFiles) -> dict[str, str]:
-    """The options and files that must be the same when a run is resumed, as plain text by name. Files are hashes."""
+    """The options and files that must be the same when a run is resumed, as plain text by name. Files are hashes.
+
+    Raises SegmentationError if a file cannot be read.
+    """
     deciding = what_decides(job.options)
     background = np.ascontiguousarray(job.options.drawing.style.background)
     deciding["--background"] = sha1(background.data).hexdigest()
-    path = Path(job.input)
-    deciding["--input"] = f"{path.resolve()} of {path.stat().st_size} bytes" if path.is_file() else job.input
-    paths = {entry.name: getattr(files, entry.name) for entry in fields(files)}
-    return {**deciding, **{name: file_hash(path) for name, path in paths.items() if isinstance(path, Path)}}
+    deciding["--input"] = fingerprint(job.input) if os.path.isfile(job.input) else job.input
+    deciding["encoder"] = find_encoder(job.output.suffix)[1]
+    for entry in fields(files):
+        path = getattr(files, entry.name)
+        if path is not None:
+            deciding[entry.name] = hash_of_file(path)
+    return deciding
+
+
+def hash_of_file(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file. Raises SegmentationError if it cannot be read."""
+    try:
+        return file_hash(path)
+    except OSError as error:
+        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
 
 
 class VideoRun:
@@ -82,7 +95,7 @@ class VideoRun:
     def segment(self) -> int:
         """Segment the video; the exit code. The frames that are done are kept, whatever happens."""
         options, facts = self.options, self.looks.facts
-        with self.source, ExitStack() as stack:
+        with self.source, self.partial, ExitStack() as stack:
             if options.show and display_is_there():
                 self.preview = stack.enter_context(Preview())
             stack.enter_context(self.stop)
@@ -110,9 +123,7 @@ class VideoRun:
             stopped = self.stop.received  # from here on a signal comes too late: all frames are written
             info("cleaning up...")
             if stopped is None:
-                self.writer.finish(self.read)
-                for temporary, final in results.complete():
-                    os.replace(temporary, final)
+                self.writer.finish(self.read, results.complete(), [file.partial for file in results.rows.values()])
         except (av.error.FFmpegError, OSError) as error:
             raise SegmentationError(f"cannot write {path}: {reason(error)}; {stop_early(self.writer)}") from error
         except SegmentationError as error:

@@ -19,6 +19,7 @@ from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.results.outputs import HIDING
 from segmentation.terminal import info, run, warn
 from segmentation.video.looks import OwnLooks
+from segmentation.video.resumable import Finished
 from segmentation.workers.merging import Spread
 from segmentation.workers.packet_index import CannotCut
 
@@ -42,15 +43,19 @@ def segment_video(job: Job, spread: Optional[Spread], network: Callable[[], Mask
     spread: its workers do it; None: this process does it
     network: gives the network of this process; it is loaded when it is first needed
     """
-    if spread:
-        try:
-            return VideoRun(job, spread.video(job.for_spread), stop, make_progress).segment()
-        except CannotCut as error:
-            info(f"{job.input} is done in one process from here: {error}", always=True)
-            job = replace(job, continues=True)
-    source, partial = open_video(job, lambda: network().files)
-    looks = OwnLooks(source, partial, network(), job.options.every, stop.came)
-    return VideoRun(job, looks, stop, make_progress).segment()
+    try:
+        if spread:
+            try:
+                return VideoRun(job, spread.video(job.for_spread), stop, make_progress).segment()
+            except CannotCut as error:
+                info(f"{job.input} is done in one process from here: {error}", always=True)
+                job = replace(job, continues=True)
+        source, partial = open_video(job, lambda: network().files)
+        looks = OwnLooks(source, partial, network(), job.options.every, stop.came)
+        return VideoRun(job, looks, stop, make_progress).segment()
+    except Finished as finished:
+        info(str(finished))
+        return 0
 
 
 def once(function: Callable[[], Made]) -> Callable[[], Made]:

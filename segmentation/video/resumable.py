@@ -2,49 +2,52 @@
 
     NAME.avi                what the user asked for; it appears when every frame is in it
     NAME.partial.avi        the frames so far; it plays
-    NAME.partial.avi.json   the options of the run, and its resume points
+    NAME.partial.avi.json   the notes of the run, see notes.py: its options, and its resume points
     NAME.partial.old.avi    while a run is being resumed: the partial video of the earlier run, until it is copied
 
-A resume point is [number of frames, state]: how many frames were written, and what a run needs to continue after them.
+    with PartialVideo("output/film.avi", resume=True) as partial:
+        partial.start({"--every": "3"})
+        writer = partial.open(source.size_wh, source.rate)
+        for number, image in enumerate(images):
+            if number < partial.done:
+                writer.copy_frame()
+            else:
+                writer.write(image, None, state={})
+        writer.finish(len(images))
 
-    partial = PartialVideo("output/film.avi")
-    partial.start({"--every": "3"}, resume=True)
-    writer = partial.open(source.size_wh, source.rate)
-    for number, image in enumerate(images):
-        if number < partial.done:
-            writer.copy_frame()
-        else:
-            writer.write(image, None, state={})
-    writer.finish(len(images))
+Whenever a run is killed, a run with `resume` gives the same result as one that was not killed:
+
+    before the notes are saved        nothing of the run is there; what an earlier run left is as it was
+    while frames are written          the notes are saved after the frames of their points, and replaced as a whole
+    while frames are copied           the earlier partial video stays until the run ends
+    when the video is complete        the notes hold the last steps, the renaming, before the first of them is done
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 
 from segmentation import SegmentationError
-from segmentation.files import AnyPath, complete_file, reason
+from segmentation.files import AnyPath, only_writer, reason, writing
+from segmentation.terminal import warn
 from segmentation.threads import WriteBehind
+from segmentation.video.notes import Notes, Point, State, Step, do_steps
 from segmentation.video.sink import SEGMENT, VideoSink, count_frames, encoded_frames
 from segmentation.video.source import Sound
 
 POINTS = 4  # how many resume points are saved: a run that was killed may have lost its last frames
 
-State = dict[str, Any]  # plain values that JSON can hold
 
-
-class Point(NamedTuple):
-    """A resume point: how many frames were written, and the state of the run after them."""
-
-    frames: int
-    state: State
+class Finished(SegmentationError):
+    """An earlier run was killed when all its files were complete. What it had left to do is done now."""
 
 
 class PartialFiles(NamedTuple):
@@ -67,76 +70,109 @@ class PartialFiles(NamedTuple):
 class PartialVideo:
     """An output video before it is written: looks for the partial video of an earlier run.
 
-    overwrite: replace files that exist; resume: they may exist, because the run continues them
+    No other run may write its files before `close`, or the end of the `with` block.
+
+    beside: other files that the run writes, such as rows
+    partial_beside: the names that these have until they are complete
+    overwrite: replace files that exist
+    resume: continue the earlier run, if there is one; what that one was allowed to replace is replaced
 
     done: how many frames of the earlier run are used; 0: a new video
     state: of the earlier run after these frames; None: a new video
 
-    Raises SegmentationError if the output video or a partial one exists and must not be lost.
+    Raises SegmentationError if another run writes one of the files, or if one exists and must not be lost.
     """
 
-    def __init__(self, output: AnyPath, overwrite: bool = False, resume: bool = False):
+    def __init__(self, output: AnyPath, beside: Sequence[Path] = (), partial_beside: Sequence[Path] = (),
+                 overwrite: bool = False, resume: bool = False):
         self.files = PartialFiles.of(output)
-        self.options: dict[str, str] = {}
-        self.points: list[Point] = []
-        self.done = 0
+        self.started, self.done = False, 0
         self.state: Optional[State] = None
-        if self.files.output.exists() and not overwrite:
-            raise SegmentationError(f"{self.files.output} exists already: name another --output, or add --overwrite")
-        if not overwrite and not resume and self.is_there():
-            raise SegmentationError(f"{self.files.partial} is left of an earlier run: go on with it by --resume, or "
-                                    "start over by --overwrite")
+        with ExitStack() as stack:
+            for path in (self.files.output, *beside):
+                stack.enter_context(only_writer(path))
+            self.earlier = Notes.read(self.files.notes) if resume and os.path.lexists(self.files.notes) else None
+            self.notes = Notes({}, replaces=overwrite or bool(self.earlier and self.earlier.replaces))
+            if not self.notes.replaces and not (self.earlier and self.earlier.steps):
+                self.refuse_to_replace(beside, partial_beside, resume)
+            stack.callback(self.remove_empty, partial_beside)
+            self.locks = stack.pop_all()
 
-    def is_there(self) -> bool:
-        """Whether an earlier run has left a partial video."""
-        return self.files.partial.exists() or self.files.old.exists()
-
-    def start(self, options: dict[str, str], resume: bool = False) -> None:
-        """Set the options that the frames depend on. With `resume`, use the partial video of the earlier run.
-
-        options: plain values by name. If there is no earlier run, the video is a new one.
-
-        Raises SegmentationError that names the options that differ from those of the earlier run.
-        """
-        self.options = options
-        if resume and self.files.notes.exists():
-            self.find_point()
-        elif resume and self.is_there():
+    def refuse_to_replace(self, beside: Sequence[Path], partial_beside: Sequence[Path], resume: bool) -> None:
+        """Raise SegmentationError if a file exists that must not be lost."""
+        for path in (self.files.output, *beside):
+            if os.path.lexists(path):
+                other = "another --output" if path == self.files.output else "another file"
+                raise SegmentationError(f"{path} exists already: name {other}, or add --overwrite")
+        if self.earlier:
+            return
+        if resume and self.is_there():
             raise SegmentationError(f"cannot resume {self.files.partial}: its {self.files.notes.name} is missing; "
                                     "start over by --overwrite")
+        for path in (self.files.partial, self.files.old, *partial_beside):
+            if os.path.lexists(path):
+                raise SegmentationError(f"{path} is left of an earlier run: go on with that run by --resume, name "
+                                        "another file, or start over by --overwrite")
 
-    def find_point(self) -> None:
-        """Set `done` and `state` to the last resume point whose frames are all there."""
-        points = self.read_notes()
-        # A run that was killed while it copied the frames of an earlier run has left two partial videos.
+    def is_there(self) -> bool:
+        """Whether there is a partial video."""
+        return os.path.lexists(self.files.partial) or os.path.lexists(self.files.old)
+
+    def start(self, options: dict[str, str], fit: Callable[[State], bool] = lambda state: True) -> None:
+        """Set the options that the frames depend on, and find the resume point of the earlier run.
+
+        options: plain text by name
+        fit: whether the other files of the earlier run are still there up to a resume point, by its state
+
+        Raises Finished if the earlier run had but its last steps to do, and SegmentationError that names the options
+        that differ from those of the earlier run.
+        """
+        points: list[Point] = []
+        if self.earlier:
+            changes = self.earlier.changes(options)
+            if changes:
+                raise SegmentationError(f"cannot resume {self.files.partial}, which was made with other options: "
+                                        f"{'; '.join(changes)}")
+            if self.earlier.steps:
+                do_steps(self.earlier.steps)
+                raise Finished(f"{self.files.output} is complete: only its last files had to be renamed")
+            points = self.usable_points(self.earlier.points, fit)
+        if points:
+            self.done, self.state = points[-1]
+        self.notes = replace(self.notes, options=options, points=points)
+        self.notes.save(self.files.notes)
+        self.started = True
+        if not self.done:
+            # Not before these notes are saved: those of the earlier run belong to its frames.
+            with writing(self.files.partial):
+                self.files.partial.unlink(missing_ok=True)
+                self.files.old.unlink(missing_ok=True)
+
+    def usable_points(self, points: Sequence[Point], fit: Callable[[State], bool]) -> list[Point]:
+        """The resume points up to the last one whose frames and other files are all there."""
+        there = self.keep_longer() if points else 0
+        usable = [point for point in points if point.frames <= there]
+        whole = len(usable)
+        while usable and not fit(usable[-1].state):
+            usable.pop()
+        if len(usable) < whole:
+            after = f"after {usable[-1].frames} frames" if usable else "at the first frame"
+            warn(f"[WARNING] the rows of the earlier run of {self.files.output} are not as it left them: going on "
+                 f"{after}")
+        elif points and not usable:
+            warn(f"[WARNING] {self.files.partial} lacks frames of the earlier run: going on at the first frame")
+        return usable
+
+    def keep_longer(self) -> int:
+        """Keep the longer one of two partial videos as the old one; how many frames it holds.
+
+        A run that was killed while it copied the frames of an earlier run has left two.
+        """
         there, more = readable_frames(self.files.old), readable_frames(self.files.partial)
         if more > there:
-            there = more
-            try:
+            with writing(self.files.partial):
                 os.replace(self.files.partial, self.files.old)
-            except OSError as error:
-                raise SegmentationError(f"cannot resume {self.files.partial}: {reason(error)}") from error
-        self.points = [point for point in points if point.frames <= there]
-        if self.points:
-            self.done, self.state = self.points[-1]
-
-    def read_notes(self) -> list[Point]:
-        """The resume points of the earlier run.
-
-        Raises SegmentationError if its notes are broken or its options differ.
-        """
-        try:
-            notes = json.loads(self.files.notes.read_text(encoding="utf-8"))
-            before, points = notes["options"], notes["points"]
-        except (OSError, ValueError, KeyError) as error:
-            raise SegmentationError(f"cannot resume: {self.files.notes} is broken; start over by "
-                                    "--overwrite") from error
-        changed = [f"{name} was {before.get(name)}, now {value}" for name, value in self.options.items()
-                   if before.get(name) != value]
-        if changed:
-            raise SegmentationError(f"cannot resume {self.files.partial}, which was made with other options: "
-                                    f"{'; '.join(changed)}")
-        return [Point(frames, state) for frames, state in points]
+        return max(there, more)
 
     def open(self, size_wh: tuple[int, int], rate: Fraction, sound: Sequence[AudioStream] = ()) -> "PartialWriter":
         """A writer of the video. Its first `done` frames must be copied with `copy_frame`.
@@ -147,28 +183,41 @@ class PartialVideo:
         """
         path = self.files.partial
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             sink = VideoSink(path, size_wh, rate, sound)
         except (av.error.FFmpegError, OSError) as error:
             path.unlink(missing_ok=True)
             raise SegmentationError(f"cannot write {path}: {reason(error)}") from error
-        return PartialWriter(self.files, sink, self.options, self.points, self.done)
+        return PartialWriter(self.files, sink, self.notes, self.done)
+
+    def __enter__(self) -> "PartialVideo":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other runs write the files."""
+        self.locks.close()
+
+    def remove_empty(self, partial_beside: Sequence[Path]) -> None:
+        """Remove what was begun with the video, if no frame of it was written."""
+        if self.started and not self.is_there():
+            for path in (self.files.notes, *partial_beside):
+                with suppress(OSError):
+                    path.unlink()
 
 
 class PartialWriter:
     """Writes a partial video. A second thread encodes the frames and writes the file.
 
     files: its paths; sink: what the frames and sound are written to
-    options: of the run, to be saved with the resume points
-    points, done: of the earlier run
+    notes: to be saved with further resume points
+    done: how many frames of the earlier run are used
     """
 
-    def __init__(self, files: PartialFiles, sink: VideoSink, options: dict[str, str], points: Sequence[Point],
-                 done: int):
-        self.files, self.sink, self.options, self.done = files, sink, options, done
-        self.points = list(points)
+    def __init__(self, files: PartialFiles, sink: VideoSink, notes: Notes, done: int):
+        self.files, self.sink, self.notes, self.done = files, sink, notes, done
         self.latest: Optional[Point] = None
-        self.save()
         self.earlier: Iterator[av.Packet] = encoded_frames(files.old) if done else iter(())
         self.behind = WriteBehind()
 
@@ -205,25 +254,31 @@ class PartialWriter:
             self.save()
 
     def save(self) -> None:
-        """Save the options and the last resume points, with the latest one."""
+        """Save the notes, with the latest resume point."""
         if self.latest is not None:
-            self.points = [*self.points, self.latest][-POINTS:]
-        with complete_file(self.files.notes) as temporary:
-            temporary.write_text(json.dumps({"options": self.options, "points": self.points}), encoding="utf-8")
+            self.notes = replace(self.notes, points=[*self.notes.points, self.latest][-POINTS:])
+        self.notes.save(self.files.notes)
 
-    def finish(self, read: int) -> None:
-        """Complete the video and give it its final name.
+    def finish(self, read: int, also: Sequence[tuple[Path, Path]] = (), leftover: Sequence[Path] = ()) -> None:
+        """Complete the video, and give it and other files their final names.
 
-        Raises SegmentationError if it does not hold the `read` frames that were read.
+        also: (temporary path, final path) of other files, which are complete
+        leftover: paths to remove, if they are there
+
+        Raises SegmentationError if the video does not hold the `read` frames that were read.
         """
         self.behind.drain()
         self.sink.close()
         there = count_frames(self.files.partial)
         if there != read:
             raise SegmentationError(f"{self.files.partial} holds {there} frames, though {read} were read")
-        os.replace(self.files.partial, self.files.output)
-        for leftover in (self.files.notes, self.files.old):
-            leftover.unlink(missing_ok=True)
+        renames = [*also, (self.files.partial, self.files.output)]
+        steps: list[Step] = [(os.path.abspath(path), os.path.abspath(target)) for path, target in renames]
+        # The notes are the last to go: until then, a run that is killed can be completed.
+        steps += [(os.path.abspath(path), None) for path in (*leftover, self.files.old, self.files.notes)]
+        self.notes = replace(self.notes, steps=steps)
+        self.save()
+        do_steps(steps)
 
     def stop(self) -> None:
         """End the video early, so that it plays and can be resumed.
@@ -237,7 +292,7 @@ class PartialWriter:
                 self.sink.close()
             finally:
                 self.tidy()
-        if self.sink.intra and self.sink.frames > self.done:
+        if self.sink.intra and self.sink.frames > self.done and not self.notes.steps:
             self.save()
 
     @property

@@ -141,6 +141,7 @@ class Spread:
             video = SpreadVideo(self, job, source, partial)
         except (CannotCut, SegmentationError) as error:
             source.close()
+            partial.close()
             yield FailedPiece(job, None, [], error)
             return
         yield OpenedPiece(job, None, [], video)
