@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional
 import cv2
 import numpy as np
 
+from segmentation import SegmentationError
 from segmentation.files import AnyPath
 from segmentation.instances import Instances, decode
 from segmentation.network.engines import Engine, load_engine
@@ -84,16 +85,26 @@ class MaskRCNN:
         masks: float32 (N, 90, 15, 15), probabilities. Of row i only masks[i, class_i] has a meaning. (Your own graph
             may have another number of classes.)
 
-        Raises ValueError if the image is of another kind, SegmentationError if the engine fails.
+        Raises ValueError if the image is of another kind, SegmentationError if the engine fails or gives numbers that
+        are not finite.
         """
         check_image(image)
         with plain_errors(f"the network failed on a picture of {image.shape[1]}x{image.shape[0]} pixels"):
             blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer), swapRB=True)
             boxes, features = self.engine.boxes(blob)
+            self.check_finite(boxes)
             boxes = boxes[:, :, self.selection.keep(boxes, (image.shape[0], image.shape[1]))]
             if not boxes.size:
                 return boxes, np.empty((0, len(self.labels), 15, 15), np.float32)
-            return boxes, self.engine.masks(features, boxes)
+            masks = self.engine.masks(features, boxes)
+            self.check_finite(masks[range(len(masks)), boxes[0, 0, :, 1].astype(int)])
+            return boxes, masks
+
+    def check_finite(self, values: np.ndarray) -> None:
+        """Raise SegmentationError if values are not finite. Broken weights can do that: their numbers overflow."""
+        if not np.isfinite(values).all():
+            raise SegmentationError(f"the network of {self.files.weights} gives numbers that are not finite: its "
+                                    "weights are broken, so take the file anew")
 
 
 def check_image(image: object) -> None:

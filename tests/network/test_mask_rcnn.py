@@ -179,6 +179,17 @@ def test_weights_of_other_shapes_are_named(tmp_path, engine, capfd):
     assert "ERROR" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("what", [0, 1])
+def test_results_that_are_not_finite_are_an_error(tiny_pb, noise, monkeypatch, what):
+    net = MaskRCNN.load(MODEL_FOLDER, tiny_pb, size=(160, 128))
+    found = net.forward(noise)
+    found[what][..., -1] = np.nan
+    monkeypatch.setattr(net.engine, "boxes", lambda blob: (found[0], None))
+    monkeypatch.setattr(net.engine, "masks", lambda features, boxes: found[1])
+    with pytest.raises(SegmentationError, match=r"tiny\.pb gives numbers that are not finite"):
+        net.forward(noise)
+
+
 def test_numbers_that_are_not_finite_are_named(tmp_path):
     consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
     consts["SecondStageBoxPredictor/BoxEncodingPredictor/biases"] = np.full(360, np.nan, np.float32)
