@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import stat
+import struct
 import sys
 import warnings
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional, Union
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -48,8 +50,7 @@ PICTURE_BYTES = 240
 NAME_BYTES = 200  # of a result's name, so that there is room for each of these endings, or for a number and a label
 # An annotated photo or its steps, of this version or an earlier one, or what a killed run has left of a picture.
 RESULT_NAME = re.compile(rf".+{RESULT}(-\d+)?(\.jpg|\.png|{STEPS})|\..+\.\d+\.part\.(jpg|png)", re.IGNORECASE)
-# The bit depths and colour types of the PNG files for --masks and --cutouts.
-OBJECT_PICTURES = ((16, 0), (8, 0), (8, 6))
+MARK = b"mask-rcnn-segmentation"  # in the first 128 bytes of every picture that write_picture writes
 
 
 # ---- Find files --------------------------------------------------------------------------------------------
@@ -172,11 +173,10 @@ def shorten(name: str, most: int) -> str:
 
 def is_photo_result(photo: Path, stems: Container[str]) -> bool:
     """Whether a run of ours has written a picture: an annotated photo or its steps, by their names; a cut-out, mask or
-    instance map, if a photo of that stem is there and the file is a PNG of such a kind.
+    instance map, if a photo of that stem is there and the file has our mark.
     """
-    if RESULT_NAME.fullmatch(photo.name):
-        return True
-    return any(name in stems for name in owners(photo)) and png_kind(photo) in OBJECT_PICTURES
+    return bool(RESULT_NAME.fullmatch(photo.name)) or (
+        any(name in stems for name in owners(photo)) and has_mark(photo))
 
 
 def owners(picture: Path) -> list[str]:
@@ -189,14 +189,13 @@ def owners(picture: Path) -> list[str]:
     return [stem[:match.start()] for match in re.finditer(r"(?<=.)_(?=instances$|\d\d+_.)", stem)]
 
 
-def png_kind(path: Path) -> Optional[tuple[int, int]]:
-    """(bits of a channel, PNG's colour type) of a file. None if it cannot be read or is no PNG."""
+def has_mark(path: Union[str, Path]) -> bool:
+    """Whether a path is a file that write_picture has written."""
     try:
-        with open(path, "rb") as file:
-            start = file.read(26)
+        with open(path if os.path.isfile(path) else os.devnull, "rb") as file:  # a pipe would be waited for
+            return MARK in file.read(128)
     except OSError:
-        return None
-    return (start[24], start[25]) if start.startswith(b"\x89PNG") and len(start) == 26 else None
+        return False
 
 
 # In a folder, imutils' list: .jpg, .jpeg, .png, .bmp, .tif and .tiff.
@@ -319,9 +318,20 @@ def write_picture(path: Union[str, Path], image: np.ndarray) -> None:
 
     image: BGR uint8 (H, W, 3) or, for .png, also (H, W) of 8 or 16 bits, or BGRA (H, W, 4)
     """
-    data = encode_picture(image, Path(path).suffix, path)
+    data = marked(encode_picture(image, Path(path).suffix, path))
     with complete_file(path) as temporary:
         temporary.write_bytes(data)
+
+
+def marked(data: bytes) -> bytes:
+    """A PNG or JPEG file with our mark in it: as a text of PNG after the header, as a comment of JPEG after JFIF's."""
+    if data.startswith(b"\x89PNG"):
+        text, end = b"tEXtSoftware\0" + MARK, 33
+        mark = struct.pack(f">I{len(text)}sI", len(text) - 4, text, crc32(text))
+    else:
+        end = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+        mark = struct.pack(f">HH{len(MARK)}s", 0xfffe, len(MARK) + 2, MARK)
+    return data[:end] + mark + data[end:]
 
 
 def encode_picture(image: np.ndarray, suffix: str, name: Union[str, Path]) -> bytes:

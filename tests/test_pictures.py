@@ -16,8 +16,10 @@ from segmentation import SegmentationError
 from segmentation import pictures as photos
 from segmentation.files import complete_file
 from segmentation.pictures import (
+    MARK,
     STEPS,
     find_photos,
+    has_mark,
     name_outputs,
     read_photo,
     read_photos,
@@ -203,9 +205,11 @@ def test_results_of_earlier_runs_are_left_out_of_folders_and_patterns(tmp_path):
                 np.zeros((4, 4, 4), np.uint8), "x_100_dog_mask.png": rgb[..., 0], ".x_segmented.123.part.jpg": rgb}
     for name, picture in pictures.items():
         write_picture(tmp_path / name, picture)
-    kept = {"x_02_sea.png": rgb, "other_instances.png": deep, "segmented.jpg": rgb, "x_instances_2.png": deep}
+    kept = {"x_02_sea.png": None, "other_instances.png": deep, "segmented.jpg": rgb, "x_instances_2.png": deep}
     for name, picture in kept.items():
-        write_picture(tmp_path / name, picture)
+        if picture is not None:
+            write_picture(tmp_path / name, picture)
+    save(tmp_path / "x_02_sea.png", RED)  # named as a cut-out, but not ours
     expected = sorted([*(tmp_path / name for name in kept), tmp_path / "x.jpg", tmp_path / "y.bmp",
                        tmp_path / "z_01_a.png"])
     for given in (tmp_path, f"{tmp_path}/**/*"):
@@ -213,6 +217,20 @@ def test_results_of_earlier_runs_are_left_out_of_folders_and_patterns(tmp_path):
         assert [photo for photo in photos if photo.is_file()] == expected
         hidden = {".x_segmented.123.part.jpg"} if "*" in str(given) else set()  # * fits no hidden file
         assert sorted(left_out) == sorted(str(tmp_path / name) for name in set(pictures) - hidden)
+
+
+@pytest.mark.parametrize("shape", [(9, 7, 3), (9, 7), (9, 7, 4), (1, 1, 3)])
+def test_our_pictures_have_a_mark_and_open_as_ever(tmp_path, shape):
+    image = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    for suffix in (".png", ".jpg") if shape[2:] != (4,) else (".png",):
+        path = tmp_path / f"x{suffix}"
+        write_picture(path, image)
+        assert has_mark(path) and not has_mark(save(tmp_path / f"y{suffix}", RED))
+        with Image.open(path) as opened:
+            opened.load()
+            assert opened.info["Software" if suffix == ".png" else "comment"] in (MARK, MARK.decode())
+        assert np.array_equal(cv2.imread(str(path), -1), cv2.imdecode(np.frombuffer(photos.encode_picture(
+            image, suffix, path), np.uint8), -1))
 
 
 def test_a_result_that_is_named_itself_is_a_photo(tmp_path):

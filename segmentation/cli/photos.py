@@ -129,7 +129,7 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
     names, results_found = search_photos(options.image, options.recursive)
     say_left_out(results_found)
     outputs = name_outputs(names, options.output)
-    check_photo_paths(options, names, outputs)
+    check_photo_paths(options, names, outputs, results_found)
     photos = [str(photo) for photo in names]
     with interruptible() as check_interrupt, \
             PhotoFiles(options.results, photos, options.skip_existing, options.overwrite) as files:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 from segmentation import SegmentationError
 from segmentation.network import weights as model
 from segmentation.network.onnx.kept import export_path
-from segmentation.pictures import INSTANCES, STDIN, STEPS, owners
+from segmentation.pictures import INSTANCES, STDIN, STEPS, has_mark, owners
 from segmentation.results.row_files import partial_path, temporary_path
 from segmentation.terminal import info
 
@@ -48,13 +48,17 @@ class Use(NamedTuple):
 
 # ---- What a run reads and writes ---------------------------------------------------------------------------
 
-def check_photo_paths(options: "PhotoOptions", names: Mapping[Path, Path], outputs: Mapping[Path, Path]) -> None:
+def check_photo_paths(options: "PhotoOptions", names: Mapping[Path, Path], outputs: Mapping[Path, Path],
+                      left_out: Iterable[str] = ()) -> None:
     """Raise SegmentationError if a run would write over a file that it reads, or write a file twice.
 
-    names, outputs: the name and the path of each photo's result, from find_photos and name_outputs
+    names, left_out: from search_photos. What was left out may be written over if it has the mark of our pictures
+    outputs: the path of each photo's result, from name_outputs
     """
     photos = {photo: name for photo, name in names.items() if photo == STDIN or os.path.isfile(photo)}
-    reads = [*(Use(photo, "the input") for photo in photos if photo != STDIN), *files_read(options)]
+    reads = [*(Use(photo, "the input") for photo in photos if photo != STDIN), *files_read(options),
+             *(Use(Path(path), "the picture, which has no mark of this command,") for path in left_out
+               if not has_mark(path))]
     writes = files_written(options)
     if not options.to_stdout:
         writes += [Use(outputs[photo], "the result", "--output", str(photo)) for photo in photos]

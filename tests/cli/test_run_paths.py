@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 from clips import make_clip
 
@@ -15,7 +16,7 @@ from segmentation.cli.options import parse
 from segmentation.cli.photos import PhotoOptions, make_parser
 from segmentation.cli.run_paths import Keys, check_photo_paths, ignores_case
 from segmentation.network.weights import COLORS, LABELS
-from segmentation.pictures import find_photos, name_outputs, write_picture
+from segmentation.pictures import encode_picture, find_photos, name_outputs
 
 LINKS = pytest.mark.skipif(sys.platform == "win32", reason="links need rights")
 
@@ -35,8 +36,10 @@ def run(tmp_path, tiny_pb, monkeypatch, capsys):
 def photo(noise):
     """Write a photo at a path; its bytes."""
     def photo(path):
-        write_picture(path, noise)
-        return Path(path).read_bytes()
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_picture(noise, path.suffix, path))
+        return path.read_bytes()
     return photo
 
 
@@ -83,6 +86,18 @@ def test_a_second_run_over_the_folder_of_the_results_does_the_photos_alone(run, 
     assert run(*args) == (0, "")
     before = sorted(os.listdir(tmp_path))
     assert len(before) > 5 and run(*args) == (0, "") and sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("name, args", [
+    ("a_segmented.jpg", []), ("a_segmented_steps.png", ["-v"]), ("a_instances.png", ["--masks", "."]),
+    ("a_01_dog.png", ["--cutouts", "."])])
+def test_pictures_that_only_have_the_names_of_results_are_not_written_over(run, tmp_path, noise, name, args):
+    for file in ("a.jpg", name):
+        cv2.imwrite(str(tmp_path / file), noise)
+    before = contents(tmp_path)
+    code, err = run("-i", ".", "-o", ".", *args)
+    assert code == 1 and f"replace the {'picture' if 'segm' in name else 'input'}" in err and name in err
+    assert contents(tmp_path) == before
 
 
 @LINKS
