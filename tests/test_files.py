@@ -3,6 +3,8 @@
 import errno
 import multiprocessing
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import pytest
 from conftest import ROOT
 
 from segmentation import SegmentationError
-from segmentation.files import complete_file, only_writer
+from segmentation.files import complete_file, fingerprint, only_writer
 
 HOLD = """if True:
     import sys, time
@@ -76,7 +78,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
 def count_up(path):
     """Add one to the number in a file, many times, each time as its only writer."""
     done = 0
-    while done < 60:
+    while done < 30:
         try:
             with only_writer(path):
                 path.write_text(str(int(path.read_text()) + 1))
@@ -94,7 +96,7 @@ def test_never_are_there_two_writers(tmp_path):
         writer.start()
     for writer in writers:
         writer.join(60)
-    assert path.read_text() == "180" and os.listdir(tmp_path) == ["count"]
+    assert path.read_text() == "90" and os.listdir(tmp_path) == ["count"]
 
 
 def test_a_temporary_file_of_a_killed_run_is_used_again(tmp_path):
@@ -130,3 +132,21 @@ def test_what_fails_leaves_the_old_file_and_no_other(tmp_path):
         new.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["photo.png"]
+
+
+def test_a_copy_has_the_same_fingerprint_and_another_file_of_its_size_has_not(tmp_path):
+    content = bytes(range(256)) * 4_000
+    path = tmp_path / "film.mp4"
+    path.write_bytes(content)
+    first = fingerprint(path)
+    assert re.fullmatch("1024000 bytes, hash [0-9a-f]{16}", first)
+    shutil.copy(path, tmp_path / "moved.mp4")
+    os.utime(path, (1, 1))
+    assert fingerprint(path) == fingerprint(tmp_path / "moved.mp4") == first
+    for place in (0, 500_000, 1_023_999):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1:])
+        assert fingerprint(path) != first
+    path.write_bytes(b"")
+    assert fingerprint(path).startswith("0 bytes")
+    with pytest.raises(SegmentationError, match=r"cannot read .*gone\.mp4: No such file"):
+        fingerprint(tmp_path / "gone.mp4")
