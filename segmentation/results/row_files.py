@@ -108,6 +108,11 @@ class RowFile:
         """Where the file stands now, as plain values."""
         return [self.file.size, self.hash.hexdigest()]
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is more in it than its head."""
+        return self.file.size > len(to_bytes(self.format.head))
+
     def complete(self) -> Path:
         """End the file; the path of what the user asked for, still under a temporary name."""
         self.stop()

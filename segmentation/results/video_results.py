@@ -95,7 +95,8 @@ class VideoResults:
                 file.partial.unlink(missing_ok=True)
             else:
                 file.stop()
-                warn(f"[INFO] the rows so far are kept in {file.partial}")
+                if file.has_rows:
+                    warn(f"[INFO] the rows so far are kept in {file.partial}")
 
 
 def row_files(options: ResultOptions) -> dict[str, tuple[Path, RowFormat]]:

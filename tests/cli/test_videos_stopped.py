@@ -14,7 +14,9 @@ import pytest
 from clips import assert_only, make_clip, numbers_in, read_clip, sound_in
 from conftest import ROOT
 
+import mask_rcnn_video
 from segmentation import SegmentationError
+from segmentation.files import only_writer
 from segmentation.network.weights import ModelFiles
 
 
@@ -76,6 +78,107 @@ def test_a_resume_with_another_model_is_refused(segment, net, tmp_path, capsys, 
     paths[role].write_text("another")
     assert segment(source, "out.avi", "--resume") == 1
     assert f"{role} was " in capsys.readouterr().err
+
+
+def stop_at(net, frame):
+    """End the next run by SIGTERM when the network sees a frame."""
+    net.hook = lambda number: os.kill(os.getpid(), signal.SIGTERM) if number == frame else None
+
+
+def test_a_source_of_equal_size_that_is_another_film_is_refused(segment, net, tmp_path, capsys):
+    source = make_clip(tmp_path / "in.avi", 60, codec="mjpeg")
+    stop_at(net, 50)
+    assert segment(source) == 143
+    content = source.read_bytes()
+    os.utime(source, (1, 1))  # a touched file is the same film, and so is one that was moved
+    source = source.rename(tmp_path / "moved.avi")
+    stop_at(net, 55)
+    assert segment(source, "out.avi", "--resume") == 143
+    source.write_bytes(content[:5000] + b"another film" + content[5012:])
+    before = (tmp_path / "out.partial.avi").read_bytes()
+    capsys.readouterr()
+    assert segment(source, "out.avi", "--resume") == 1
+    assert f"--input was {len(content)} bytes, hash " in capsys.readouterr().err
+    assert (tmp_path / "out.partial.avi").read_bytes() == before
+
+
+@pytest.mark.parametrize("rows", ["rows.json", "rows.jsonl", "rows.csv"])
+def test_rows_that_were_cut_are_written_again_with_their_frames(segment, net, tmp_path, capsys, rows):
+    source = make_clip(tmp_path / "in.mp4", 70)
+    option = [f"--{'csv' if rows.endswith('.csv') else 'json'}", tmp_path / rows]
+    assert segment(source, "whole.avi", *option) == 0
+    expected = (tmp_path / rows).read_bytes()
+    (tmp_path / rows).unlink()
+    stop_at(net, 60)
+    assert segment(source, "out.avi", *option) == 143
+    partial = next(tmp_path.glob("rows.partial.*"))
+    partial.write_bytes(partial.read_bytes()[:partial.stat().st_size * 5 // 6])
+    net.hook, net.seen = lambda number: None, []
+    assert segment(source, "out.avi", *option, "--resume") == 0
+    assert "not as it left them: going on after 48 frames" in capsys.readouterr().err and min(net.seen) == 48
+    assert (tmp_path / rows).read_bytes() == expected and numbers_in(tmp_path / "out.avi") == list(range(70))
+    assert_only(tmp_path, "in.mp4", "whole.avi", "out.avi", rows)
+
+
+def test_a_stopped_run_writes_no_plot_and_resumes_to_the_same_one(segment, net, tmp_path):
+    pytest.importorskip("matplotlib")
+    source = make_clip(tmp_path / "in.mp4", 30)
+    assert segment(source, "whole.avi", "--timeline", tmp_path / "whole.png") == 0
+    stop_at(net, 20)
+    assert segment(source, "out.avi", "--timeline", tmp_path / "plot.png") == 143
+    assert_only(tmp_path, "in.mp4", "whole.avi", "whole.png", "out.partial.avi", "out.partial.avi.json")
+    net.hook = lambda number: None
+    assert segment(source, "out.avi", "--timeline", tmp_path / "plot.png", "--resume") == 0
+    assert (tmp_path / "plot.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+
+
+def test_a_run_that_writes_nothing_leaves_no_rows(segment, net, tmp_path, capsys):
+    def fail(number):
+        raise SegmentationError("the network failed")
+    source, rows = make_clip(tmp_path / "in.mp4", 5), ["--json", tmp_path / "rows.json", "--csv", tmp_path / "rows.csv"]
+    net.hook = fail
+    assert segment(source, "out.avi", *rows) == 1
+    assert "rows so far" not in capsys.readouterr().err
+    assert_only(tmp_path, "in.mp4")
+
+
+def test_a_second_run_to_the_same_output_is_refused_and_the_first_is_unharmed(segment, net, tmp_path, capsys):
+    source, rows = make_clip(tmp_path / "in.mp4", 20), ["--csv", tmp_path / "rows.csv"]
+    codes = []
+
+    def run_again(number):
+        net.hook = lambda number: None
+        for name, options in (("out.avi", []), ("out.avi", ["--overwrite"]), ("out.avi", ["--resume"]),
+                              ("other.avi", rows)):
+            codes.append(segment(source, name, *options))
+    net.hook = run_again
+    assert segment(source, "out.avi", *rows) == 0
+    err = capsys.readouterr().err
+    assert codes == [1] * 4 and err.count("is being written by another run: wait for it, or name another file") == 4
+    assert numbers_in(tmp_path / "out.avi") == list(range(20))
+    assert_only(tmp_path, "in.mp4", "out.avi", "rows.csv")
+
+
+def test_one_of_several_videos_that_another_run_writes_is_one_line(segment, net, tmp_path, capsys):
+    sources = [make_clip(tmp_path / f"{number}.mp4", 5) for number in (1, 2, 3)]
+    (tmp_path / "out").mkdir()
+    with only_writer(tmp_path / "out" / "2_segmented.mp4"):
+        assert mask_rcnn_video.main(["-i", *map(str, sources), "-o", str(tmp_path / "out")]) == 1
+    err = capsys.readouterr().err
+    assert err.count("[ERROR]") == 1 and "2_segmented.mp4 is being written by another run" in err
+    assert sorted(os.listdir(tmp_path / "out")) == ["1_segmented.mp4", "3_segmented.mp4"]
+
+
+def test_what_is_done_already_is_said_and_left(segment, net, tmp_path, capsys):
+    source = make_clip(tmp_path / "in.mp4", 5)
+    assert segment(source) == 0
+    before, net.seen = (tmp_path / "out.avi").read_bytes(), []
+    assert segment(source, "out.avi", "--resume") == 0
+    assert "is done already" in capsys.readouterr().out and net.seen == []
+    assert segment(source, "out.avi", "--resume", "--csv", tmp_path / "rows.csv") == 1
+    assert "out.avi exists already" in capsys.readouterr().err
+    assert (tmp_path / "out.avi").read_bytes() == before
+    assert_only(tmp_path, "in.mp4", "out.avi")
 
 
 def test_resume_without_an_earlier_run_starts_one(segment, tmp_path):
