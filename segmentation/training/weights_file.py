@@ -4,7 +4,7 @@
     write_consts("my_graph.pb", consts, half=True)
 
 The file has a Const node for each array. cv2.dnn takes the weights of it and the layers of a text graph, so it needs no
-other nodes. segmentation/network/frozen_graph.py decodes the file, and lists its messages and their field numbers.
+other nodes. segmentation/network/frozen_graph.py knows the format.
 """
 
 import math
@@ -16,10 +16,9 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file, reason
-from segmentation.network import frozen_graph as reader
+from segmentation.network import frozen_graph
 from segmentation.training.architectures import ARCHITECTURES, HEAD, TRUNK, architecture_of
 
-DTYPES = {"float32": 1, "int32": 3, "float16": 19}  # tensorflow.DataType
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"
 MASK_BIASES = "SecondStageBoxPredictor/Conv_1/biases"
 # A constant of our own, which cv2.dnn ignores: how far the mask biases in the file are from those trained.
@@ -43,7 +42,7 @@ def read_consts(path: Union[str, Path]) -> dict[str, np.ndarray]:
     except OSError as error:
         raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
     try:
-        consts = reader.read_consts(buffer)
+        consts = frozen_graph.read_consts(buffer)
     except SegmentationError as error:
         raise SegmentationError(f"cannot use {path}: {error}") from error
     return {name: array.astype(np.float32) if array.dtype == np.float16 else array
@@ -63,7 +62,7 @@ def shift_masks(consts: Mapping[str, np.ndarray], shift: float = MASK_SHIFT) -> 
 def shift_graph(source: Union[str, Path], target: Union[str, Path], shift: float = MASK_SHIFT) -> None:
     """Write the frozen graph `source` to `target` with its masks shifted, and copy the files beside it."""
     consts = read_consts(source)
-    half = any(array.dtype == np.float16 for array in reader.read_consts(Path(source).read_bytes()).values())
+    half = any(array.dtype == np.float16 for array in frozen_graph.read_consts(Path(source).read_bytes()).values())
     write_consts(target, shift_masks(consts, shift), half)
     for suffix in (".config", ".txt", ".pbtxt"):
         beside = Path(source).with_suffix(suffix)
@@ -102,46 +101,4 @@ def write_consts(path: Union[str, Path], consts: Mapping[str, np.ndarray], half:
         for name, value in every.items():
             array = np.asarray(value)
             shrink = half and array.ndim > 1 and array.dtype == np.float32
-            file.write(const_node(name, array.astype(np.float16) if shrink else array))
-
-
-# ---- Protobuf: a field is its number and kind, then its value --------------------------------------------
-
-def const_node(name: str, array: np.ndarray) -> bytes:
-    """The bytes of one GraphDef `node` field holding a Const."""
-    dtype = DTYPES[array.dtype.name]
-    shape = b"".join(field(2, field(1, size)) for size in array.shape)
-    tensor = field(1, dtype) + field(2, shape) + tensor_value(array)
-    return field(1, field(1, name.encode()) + field(2, b"Const") + attribute(b"dtype", field(6, dtype))
-                 + attribute(b"value", field(8, tensor)))
-
-
-def tensor_value(array: np.ndarray) -> bytes:
-    """The numbers of a TensorProto. A scalar in tensor_content crashes cv2.dnn: it must be an int_val or float_val."""
-    if array.size == 1 and array.dtype == np.int32:
-        return field(7, int(array.item()))
-    if array.size == 1 and array.dtype == np.float32:
-        return field(5, array.tobytes())
-    return field(4, np.ascontiguousarray(array).tobytes())
-
-
-def attribute(key: bytes, value: bytes) -> bytes:
-    """One entry of a NodeDef's map of attributes."""
-    return field(5, field(1, key) + field(2, value))
-
-
-def field(number: int, value: Union[int, bytes]) -> bytes:
-    """A field of a protobuf message: an int, or bytes after their length."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def varint(number: int) -> bytes:
-    """An int of any size, seven bits a byte, lowest first: varint(300) is b"\\xac\\x02"."""
-    number &= (1 << 64) - 1
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*out, number])
+            file.writelines(frozen_graph.const_node(name, array.astype(np.float16) if shrink else array))
