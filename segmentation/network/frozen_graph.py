@@ -171,7 +171,7 @@ def write_consts(consts: Mapping[str, np.ndarray]) -> bytes:
 
 def const_node(name: str, array: np.ndarray) -> tuple[bytes, Any]:
     """(the beginning, the end) of a GraphDef's `node` field that holds a Const. The end is the array's own memory."""
-    dtype = 19 if array.dtype == np.float16 and array.ndim > 1 else 1 if array.dtype.kind == "f" else 3
+    dtype = 19 if array.dtype == np.float16 and array.ndim > 1 else {"f": 1, "i": 3}[array.dtype.kind]
     data = np.ascontiguousarray(array, DTYPES[dtype])
     shape = b"".join(field(2, field(1, size)) for size in array.shape)
     end: Any = data.reshape(-1).view(np.uint8).data
