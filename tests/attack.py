@@ -17,6 +17,7 @@ import importlib
 import itertools
 import multiprocessing
 import os
+import queue
 import shutil
 import subprocess
 import sys
@@ -44,9 +45,9 @@ def make_parser():
 
 
 def attacks_of(part):
-    """{name: attack} of those that are run once, and of those that are run again and again."""
+    """(the names of the attacks that are run once, those of the random ones)."""
     module = importlib.import_module(f"attacks.{part}")
-    return ({f"{part}.{name_of(attack)}": attack for attack in attacks} for attacks in (module.ONCE, module.MANY))
+    return tuple([f"{part}.{name_of(attack)}" for attack in attacks] for attacks in (module.ONCE, module.MANY))
 
 
 def name_of(attack):
@@ -63,19 +64,14 @@ def plan(args, deadline):
     if args.case is not None:
         yield args.only, args.case
         return
-    once, many = {}, {}
-    for part in PARTS:
-        if not args.only or args.only.partition(".")[0] == part:
-            first, more = attacks_of(part)
-            once.update(first), many.update(more)
-    if args.only and "." in args.only:
-        once, many = {}, {args.only: {**once, **many}[args.only]}
-    yield from ((name, 0) for name in once)
+    chosen = [attacks_of(part) for part in PARTS if not args.only or args.only == part]
+    once, many = (list(itertools.chain(*lists)) for lists in zip(*chosen)) if chosen else ([], [args.only])
+    yield from ((name, -number) for number, name in enumerate(once))
     for number in itertools.count(1):
-        for name in many:
+        for place, name in enumerate(many):
             if time.monotonic() > deadline:
                 return
-            yield name, number
+            yield name, number * len(many) + place
         if not many:
             return
 
@@ -138,7 +134,7 @@ def attack_all(args, folder):
             running += 1
         if not running:
             break
-        name, number, findings = results.get()
+        name, number, findings = next_result(results, processes)
         running -= 1
         table.add(name, findings)
         report(args, name, number, findings)
@@ -147,6 +143,16 @@ def attack_all(args, folder):
     for process in processes:
         process.join()
     return table
+
+
+def next_result(results, processes):
+    """The next (name, number, findings). Raises SystemExit if a process has ended: the checkout cannot be imported."""
+    while True:
+        try:
+            return results.get(timeout=5)
+        except queue.Empty:
+            if not all(process.is_alive() for process in processes):
+                sys.exit("a process of the attack has ended, see above")
 
 
 def report(args, name, number, findings):
@@ -162,6 +168,8 @@ def main(argv=None):
     """Attack; the exit code."""
     args = make_parser().parse_args(argv)
     args.project = args.project.resolve()
+    # Forked commands end without taking back the semaphores that tqdm makes.
+    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
     folder = Path(tempfile.mkdtemp(prefix="attack-"))
     table = attack_all(args, folder)
     print("", *table.lines(), sep="\n")

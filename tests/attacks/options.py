@@ -85,9 +85,8 @@ def hung_download(room):
         while len(os.listdir(folder)) == len(before) and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(0.3)
-        number = room.rng.choice((signal.SIGTERM, signal.SIGINT))
-        process.send(number)
-        room.end(process, sent=number)
+        process.send(signal.SIGTERM)
+        room.end(process, sent=signal.SIGTERM)
     more = {path.name for place in (folder, room.here / "cache") if place.exists() for path in place.rglob("*")
             if path.is_file() and path.name.startswith(("tmp", ".")) and path.stat().st_size}
     room.expect(not more, "left over", f"{sorted(more)} of a download")

@@ -50,7 +50,7 @@ def early_signal(room):
     args = room.rng.choice((("photos", "-i", "photo.jpg", "-o", "out"), ("videos", "-i", "film.mp4", "-o", "out.mp4"),
                             ("videos", "-i", "film.mp4", "-o", "out.mp4", "--workers", "2")))
     process = room.start(*args, anew=True)
-    wait_for_work(process.pid, room.rng.uniform(0.03, 1.2))
+    wait_for_work(process.pid, room.rng.uniform(0.03, 0.4))
     if process.lives():
         process.send(number, group=True)  # as the terminal does
     done = process.wait(room.patience)
