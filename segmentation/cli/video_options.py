@@ -1,6 +1,7 @@
 """The options of the command line for videos: its parser, and VideoOptions, the parsed options as frozen values."""
 
 import argparse
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -21,8 +22,10 @@ from segmentation.cli.options import (
 )
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions, check_hiding
-from segmentation.video.container import LARGEST_RATE
+from segmentation.video.container import LARGEST_RATE, SMALLEST_RATE, makes_sense
 from segmentation.video.sink import find_encoder
+
+LONGEST = 1_000_000_000  # seconds of --start and --end
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -38,9 +41,11 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
     group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     group.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    group.add_argument("--start", type=number_in(0, 1e9), default=0, metavar="S",
-                       help="second of the source to begin at (default: %(default)s)")
-    group.add_argument("--end", type=number_in(0, 1e9), metavar="S", help="second of the source to end before")
+    group.add_argument("--start", type=seconds, default=Seconds(0), metavar="S",
+                       help="second of the source to begin at, such as 90.5 or 1:30.5: the first frame is the one that "
+                            "is shown then (default: %(default)s)")
+    group.add_argument("--end", type=seconds, metavar="S",
+                       help="second of the source to end before: no frame that begins then or later is done")
     group.add_argument("--fps", type=frames_a_second, metavar="N",
                        help="frames a second of the result (default: the source's own)")
     group.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
@@ -75,15 +80,65 @@ def workers(text: str) -> Union[int, str]:
     return text if text == "auto" else number_in(1, 1024, int)(text)
 
 
+def exact(text: str) -> Fraction:
+    """A number as it is written, such as 0.2, 1e3 or 30000/1001. Raises ValueError if it is none.
+
+    >>> exact("0.2"), exact("30000/1001")
+    (Fraction(1, 5), Fraction(30000, 1001))
+    """
+    # Fraction("1e999999999") would take all the memory there is.
+    if len(text) > 40 or "_" in text or re.search(r"e[+-]?\d{3}", text, re.IGNORECASE):
+        raise ValueError(f"no number: {text!r}")
+    try:
+        return Fraction(text)
+    except ZeroDivisionError as error:
+        raise ValueError(f"no number: {text!r}") from error
+
+
 def frames_a_second(text: str) -> Fraction:
     """An argparse type: a frame rate, exact, such as 30, 29.97 or 30000/1001."""
     try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        rate = exact(text)
+    except ValueError:
         rate = Fraction(0)
-    if not 0 < rate <= LARGEST_RATE:
-        raise argparse.ArgumentTypeError(f"must be a number above 0 and up to {LARGEST_RATE}, got {text!r}")
+    if not makes_sense(rate):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, at least {SMALLEST_RATE} (a frame an hour) and up "
+                                         f"to {LARGEST_RATE}, of no more than nine digits, got {text!r}")
     return rate
+
+
+class Seconds(Fraction):
+    """Seconds, exact. As text they are decimal if they can be, so that messages and notes have what was typed."""
+
+    def __str__(self) -> str:
+        digits = next((number for number in range(40) if 10 ** number % self.denominator == 0), None)
+        if digits is None:
+            return super().__str__()
+        whole, rest = divmod(self.numerator * 10 ** digits // self.denominator, 10 ** digits)
+        return f"{whole}.{rest:0{digits}}" if digits else f"{whole}"
+
+
+def seconds(text: str) -> Seconds:
+    """An argparse type: a time in seconds, or in minutes or hours and minutes before them.
+
+    >>> str(seconds("0.20")), str(seconds("1:02.5")), str(seconds("1:00:00"))
+    ('0.2', '62.5', '3600')
+    """
+    *before, last = text.split(":")
+    try:
+        if len(before) > 2 or not all(re.fullmatch(r"\d{1,9}", part) for part in before):
+            raise ValueError
+        value = exact(last)
+        if before and not 0 <= value < 60:
+            raise ValueError
+        for place, part in enumerate(reversed(before), 1):
+            value += int(part) * 60 ** place
+    except ValueError:
+        value = Fraction(-1)
+    if not 0 <= value <= LONGEST:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds from 0 to {LONGEST}, or a time such as 1:30.5, "
+                                         f"got {text!r}")
+    return Seconds(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +158,8 @@ class VideoOptions:
     recursive: bool = field(metadata=BESIDE)
     overwrite: bool = field(metadata=BESIDE)
     resume: bool = field(metadata=BESIDE)
-    start: float
-    end: Optional[float]
+    start: Seconds
+    end: Optional[Seconds]
     fps: Optional[Fraction]
     every: int
     no_audio: bool
@@ -121,7 +176,7 @@ class VideoOptions:
         results = self.results
         check_hiding(self.drawing.effect, shows=bool(results.cutouts))
         if self.end is not None and self.end <= self.start:
-            raise ValueError(f"--end {self.end} is not after --start {self.start}")
+            raise ValueError(f"--end {self.end!s} is not after --start {self.start!s}")
         if not self.several:
             find_encoder(self.output.suffix)
         elif self.output.is_file():

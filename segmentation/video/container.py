@@ -65,7 +65,8 @@ def go_to(container: InputContainer, stream: VideoStream, start: Fraction) -> Fr
     # In MPEG streams, FFmpeg seeks to a place where it cannot decode, because the keyframe is before it.
     if start and stream.start_time is not None and container.format.name not in MPEG_STREAMS:
         with suppress(av.error.FFmpegError):  # a file without times cannot seek; it is read from its beginning
-            container.seek(int((start + zero) * av.time_base))
+            # In the stream's own units: FFmpeg rounds others to the nearest one, which may be the frame after.
+            container.seek((start + zero) // seconds_of(stream.time_base), stream=stream)
     return zero
 
 
@@ -122,40 +123,43 @@ def measure_timing(name: Optional[str], stream: VideoStream) -> Timing:
     declared = frame_rate(stream)
     if name is None:
         return Timing(declared)
+    jumps: list[Jump] = []
     with av.open(name) as container:
-        packets = picture_times(container)
+        packets = picture_times(container, jumps.append)
         times: list[int] = sorted(islice(packets, BEGINNING))
         # Among the last times, those of some B-frames may still be missing.
         sure = times[:-REORDERED] if len(times) == BEGINNING else times
         steps = np.diff(sure) if len(sure) > 2 else np.ones(1)
         # Times are rounded to the time base, in Matroska to a thousandth of a second.
         steady = bool(np.ptp(steps) <= max(2, 0.05 * np.median(steps)))
-        if not times or (steady and container.format.name not in MPEG_STREAMS):
+        if len(sure) <= 2 or (steady and not jumps and container.format.name not in MPEG_STREAMS):
             return Timing(declared)
         times = sorted([*times, *packets])
-    if len(sure) <= 2:
-        return Timing(declared, False, len(times))
-    seconds = (times[-1] - times[0] + Fraction(float(np.median(steps)))) * seconds_of(stream.time_base)
-    rate = (len(times) / seconds).limit_denominator(100_000)
+    unit = seconds_of(stream.time_base)
+    seconds = (times[-1] - times[0] + Fraction(float(np.median(steps)))) * unit
     if steady:
-        rate = steady_rate(stream, Fraction(float(np.mean(steps))) * seconds_of(stream.time_base))
-    elif stream.frames == len(times) and declared is not None:
+        rate = steady_rate(stream, Fraction(float(np.mean(steps))) * unit) if jumps else declared
+    elif stream.frames == len(times):
         rate = declared
-    return Timing(rate if makes_sense(rate) else None, not steady, len(times), seconds)
+    else:
+        rate = (len(times) / seconds).limit_denominator(100_000)
+    return Timing(rate if rate and makes_sense(rate) else None, not steady, len(times), seconds)
 
 
 def steady_rate(stream: VideoStream, step: Fraction) -> Fraction:
     """The rate of frames that follow each other after `step` seconds: a declared one that fits, or the measured one."""
-    measured = (1 / step).limit_denominator(1001) if step else Fraction(0)
     fitting = [rate for rate in (stream.guessed_rate, stream.average_rate) if rate and abs(rate * step - 1) <= 0.002]
-    return fitting[0] if fitting else measured
+    return fitting[0] if fitting else (1 / step).limit_denominator(1001)
 
 
-def picture_times(container: InputContainer) -> Iterator[int]:
-    """The joined times of a container's frames, in units of the stream's time base, in the order of the file."""
+def picture_times(container: InputContainer, note: Callable[[Jump], None]) -> Iterator[int]:
+    """The joined times of a container's frames, in units of the stream's time base, in the order of the file.
+
+    note: as of joined_packets
+    """
     picture = container.streams.video[0]
     try:
-        for packet in joined_packets(container):
+        for packet in joined_packets(container, note):
             if packet.stream is picture and packet.pts is not None:
                 yield packet.pts
     except (av.error.FFmpegError, OSError):

@@ -27,6 +27,7 @@ from av.video.stream import VideoStream
 
 from segmentation import SegmentationError
 from segmentation.files import AnyPath, reason
+from segmentation.video.container import LARGEST_RATE, SMALLEST_RATE, makes_sense, seconds_of
 from segmentation.video.source import Sound
 
 ROUNDING = Fraction(2, 1000)  # seconds; Matroska rounds times to a thousandth
@@ -36,6 +37,7 @@ CONTAINERS = {
     ".mp4": ("mp4", ("libx264", "libx265", "mpeg4")),
     ".mkv": ("matroska", ("libx264", "libx265", "mpeg4")),
 }
+LARGEST_SIDES = {"mjpeg": 65_500, "libx264": 16_384, "libx265": 65_536, "mpeg4": 8_190}  # pixels, as measured
 ENCODER_OPTIONS = {
     "mjpeg": {"qmin": "3", "qmax": "3"},  # 2 is the best, 31 the worst; 3 shows no blocks
     # cpu-independent: the same bytes on every processor. Without it, x264's AVX-512 code also reads memory that was
@@ -83,12 +85,23 @@ class Coding:
     container, codec: from `find_encoder`
     frame_wh: width and height of the frames; padded by one where the encoder wants even sides
     rate: frames a second
+
+    Raises ValueError for a rate that makes no sense: with some, FFmpeg ends the whole process. Raises SegmentationError
+    for frames that are too large for the encoder.
     """
 
     container: str
     codec: str
     frame_wh: tuple[int, int]
     rate: Fraction
+
+    def __post_init__(self) -> None:
+        if not makes_sense(self.rate):
+            raise ValueError(f"rate must be {SMALLEST_RATE} to {LARGEST_RATE} frames a second, got {self.rate}")
+        if max(self.size_wh) > LARGEST_SIDES[self.codec]:
+            raise SegmentationError(f"frames of {self.frame_wh[0]}x{self.frame_wh[1]} are too large for {self.codec}, "
+                                    f"whose sides have at most {LARGEST_SIDES[self.codec]} pixels"
+                                    f"{'' if self.intra else '; .avi takes larger ones'}")
 
     @classmethod
     def of(cls, suffix: str, frame_wh: tuple[int, int], rate: Fraction) -> "Coding":
@@ -222,6 +235,7 @@ class VideoSink:
         self.sound = {stream: self.container.add_stream_from_template(stream) for stream in sound
                       if takes_sound(container, stream)}
         self.sound_shift: dict[AudioStream, Fraction] = {}
+        self.sound_last: dict[AudioStream, int] = {}  # when its last packet is decoded, in the packet's own units
         self.container.start_encoding()
 
     def __enter__(self) -> "VideoSink":
@@ -262,8 +276,12 @@ class VideoSink:
         # 23 ms at most.
         shift = self.sound_shift.setdefault(out, max(-sound.time, Fraction(0)))
         pts = round((sound.time + shift) / packet.time_base)
-        packet.dts = pts if packet.dts is None or packet.pts is None else packet.dts - packet.pts + pts
-        packet.pts, packet.stream = pts, out
+        dts = pts if packet.dts is None or packet.pts is None else packet.dts - packet.pts + pts
+        # Where sound was joined, a packet can begin a little before the end of the last one. No muxer takes that.
+        step = max(1, -(-seconds_of(out.time_base) // packet.time_base))
+        packet.dts = max(dts, self.sound_last.get(out, dts - step) + step)
+        packet.pts, packet.stream = max(pts, packet.dts), out
+        self.sound_last[out] = packet.dts
         self.container.mux(packet)
 
     def close(self) -> None:

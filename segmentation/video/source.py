@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NamedTuple, Optional, Union
+from typing import Optional, Union
 
 import av
 import cv2
@@ -22,9 +22,19 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.files import reason
 from segmentation.terminal import warn
-from segmentation.video.container import declared_seconds, go_to, measured_rate, open_container, seconds_of
+from segmentation.video.clock import Jump
+from segmentation.video.container import (
+    declared_seconds,
+    go_to,
+    joined_packets,
+    measure_timing,
+    open_container,
+    seconds_of,
+)
+from segmentation.video.span import Span, TimedFrame
 
 USUAL_RATE = Fraction(30)  # frames a second, if the source has no rate that makes sense
+JUMPS_SAID = 3  # of a source whose times jump more often, the others are not printed
 
 
 @dataclass(frozen=True)
@@ -51,17 +61,11 @@ class Sound:
     time: Fraction
 
 
-class DecodedFrame(NamedTuple):
-    """A frame in PyAV's form, and how many seconds it took to decode."""
-
-    frame: av.VideoFrame
-    seconds: float
-
-
 class VideoSource:
     """Reads a video: a file, a camera (its number) or a stream (its address).
 
-    start, end: seconds from the beginning; the frames between them are given. end None: all frames from `start`
+    start, end: seconds from the beginning. The frames that are shown at a time between them are given: from the one
+        that is shown at `start`, to the last one that begins before `end`. end None: all frames from `start`
 
     size_wh: width and height as shown, upright
     rotation: degrees by which the last frame was turned
@@ -74,12 +78,13 @@ class VideoSource:
     Raises SegmentationError if there is no video that can be read.
     """
 
-    def __init__(self, name: object, start: float = 0, end: Optional[float] = None):
-        self.name, self.start = str(name), Fraction(start)
-        self.end = None if end is None else Fraction(end)
+    def __init__(self, name: object, start: Union[Fraction, float] = 0, end: Union[Fraction, float, None] = None):
+        self.name = str(name)
+        self.span = Span(Fraction(start), None if end is None else Fraction(end))
         self.trouble: Optional[str] = None
         self.damage: Optional[str] = None
         self.warned: set[tuple[int, ...]] = set()
+        self.jumps: list[Jump] = []
         self.rotation = 0
         self.live = self.name.isdecimal() or "://" in self.name
         self.container = open_container(self.name, self.live)
@@ -90,8 +95,9 @@ class VideoSource:
             self.stream.thread_type = "AUTO"
             self.sound = [] if self.live else list(self.container.streams.audio)
             self.mute = self.live and bool(self.container.streams.audio)
-            rate, self.variable = measured_rate(None if self.live else self.name, self.stream)
-            self.rate, self.has_rate = rate or USUAL_RATE, rate is not None
+            self.timing = measure_timing(None if self.live else self.name, self.stream)
+            self.rate, self.has_rate = self.timing.rate or USUAL_RATE, self.timing.rate is not None
+            self.variable = self.timing.variable
             self.rest = self.read()
             self.peeked: list[Union[Frame, Sound]] = []
             self.size_wh = self.peek_size()
@@ -124,18 +130,33 @@ class VideoSource:
 
     def range_asked_for(self) -> str:
         """Words for an error message."""
-        return " in the seconds asked for" if self.start or self.end is not None else ""
+        return " in the seconds asked for" if self.span.start or self.span.end is not None else ""
 
     @property
     def frames(self) -> Optional[int]:
         """How many frames the container says there are. None: it does not say. The true number may differ."""
         if self.live:
             return None
-        frames = self.stream.frames or round((declared_seconds(self.stream) or 0) * self.rate)
+        frames = self.stream.frames or self.timing.frames or round((self.declared_seconds or 0) * self.rate)
         if not frames:
             return None
-        end = frames / self.rate if self.end is None else min(self.end, frames / self.rate)
-        return max(1, round((end - self.start) * self.rate))
+        end = frames / self.rate if self.span.end is None else min(self.span.end, frames / self.rate)
+        return max(1, round((end - self.span.start) * self.rate))
+
+    @property
+    def declared_seconds(self) -> Optional[Fraction]:
+        """How long the picture should last. None: it is not known."""
+        if self.live or self.jumps:
+            return self.timing.seconds
+        return declared_seconds(self.stream)
+
+    def note_jump(self, jump: Jump) -> None:
+        """Print that the times of the file jump, once for each Jump, whoever reads the file."""
+        if jump not in self.jumps:
+            self.jumps.append(jump)
+            if len(self.jumps) <= JUMPS_SAID:
+                more = "; more jumps are joined without a line" if len(self.jumps) == JUMPS_SAID else ""
+                warn(f"[WARNING] the times of {self.name} {jump}: they are joined there, picture and sound{more}")
 
     def items(self) -> Iterator[Union[Frame, Sound]]:
         """Every Frame and, between the frames, every packet of Sound, once, in the order of the source.
@@ -154,62 +175,66 @@ class VideoSource:
             yield item
 
     def read(self) -> Iterator[Union[Frame, Sound]]:
-        """Frames and sound as they come, from `start` to `end`; sets `trouble` if they break off.
-
-        Times in seconds: shown, of a frame; last, of the frame before it; base, of the first frame that is given;
-        zero, the time that counts as 0 for `start` and `end`.
-        """
-        base: Optional[Fraction] = None
-        last: Optional[Fraction] = None
+        """Frames and sound as they come, from `start` to `end`; sets `trouble` if they break off."""
+        zero = None if self.live else go_to(self.container, self.stream, self.span.start)
+        base: Optional[Fraction] = None  # the time of the first frame that is given, in seconds from the beginning
         until: Optional[Fraction] = None
-        zero = None if self.live else go_to(self.container, self.stream, self.start)
         number, early = 0, []
-        for item in self.decode():
+        for item in self.span.pick(self.timed(zero)):
             if isinstance(item, av.Packet):
                 early.append(item)  # some of the sound comes before the decoder's first frame
-                if base is not None and zero is not None:
-                    yield from self.sound_since(base, zero, early)
+                if base is not None:
+                    yield from self.sound_since(base, zero or Fraction(0), early)
                 continue
-            shown = self.time_of(item.frame, last, zero)
-            zero, last = shown if zero is None else zero, shown
-            if self.start and shown - zero < self.start:
-                continue
-            if self.end is not None and shown - zero >= self.end:
+            if self.span.is_past(item.at):
                 return
-            base = shown if base is None else base
-            until = shown + max(1 / self.rate, (item.frame.duration or 0) * seconds_of(item.frame.time_base))
-            yield from self.sound_since(base, zero, early)
+            base = self.span.begins(item.at, self.rate) if base is None else base
+            until = item.until
+            yield from self.sound_since(base, zero or Fraction(0), early)
             began = time.perf_counter()
             image, self.rotation = to_bgr(item.frame), item.frame.rotation
-            yield Frame(number, shown - base, image, item.seconds + time.perf_counter() - began)
+            yield Frame(number, max(item.at - base, Fraction(0)), image, item.seconds + time.perf_counter() - began)
             number += 1
-        self.note_end(number, until, zero)
+        self.note_end(number, until)
 
-    def time_of(self, frame: av.VideoFrame, last: Optional[Fraction], zero: Optional[Fraction]) -> Fraction:
-        """The time of a frame in seconds. If it has none or the source is live, the rate decides.
+    def timed(self, zero: Optional[Fraction]) -> Iterator[Union[av.Packet, TimedFrame]]:
+        """The packets of sound and the decoded frames with their times.
 
-        last: the time of the frame before it; zero: the time that counts as 0
+        If a frame has no time or the source is live, the rate decides.
+
+        zero: the time that counts as 0, in seconds; None: the source is live
         """
-        if frame.pts is not None and not self.live:
-            return frame.pts * seconds_of(frame.time_base)
-        return (zero or Fraction(0)) if last is None else last + 1 / self.rate
+        at: Optional[Fraction] = None
+        for item in self.decode():
+            if isinstance(item, av.Packet):
+                yield item
+                continue
+            frame, seconds = item
+            if frame.pts is not None and zero is not None:
+                at = frame.pts * seconds_of(frame.time_base) - zero
+            else:
+                at = Fraction(0) if at is None else at + 1 / self.rate
+            until = at + max(1 / self.rate, (frame.duration or 0) * seconds_of(frame.time_base))
+            yield TimedFrame(frame, at, until, seconds)
 
     def sound_since(self, base: Fraction, zero: Fraction, packets: list[av.Packet]) -> Iterator[Sound]:
         """The Sound of those packets that are between `start` and `end`; empties the list.
 
-        base: the time of the first frame that is given; zero: the time that counts as 0; both in seconds
+        base: the time of the first frame that is given, in seconds from the beginning
+        zero: the time that counts as 0, in seconds
         """
         for packet in packets:
             if packet.pts is not None:
-                at = packet.pts * packet.time_base
+                at = packet.pts * packet.time_base - zero
                 # Before the first frame there is only what a codec needs to begin (AAC's priming).
-                if (at >= base or not self.start) and (self.end is None or at - zero < self.end):
+                if (at >= base or not self.span.start) and (self.span.end is None or at < self.span.end):
                     yield Sound(packet, at - base)
         packets.clear()
 
-    def decode(self) -> Iterator[Union[av.Packet, DecodedFrame]]:
-        """The packets of sound and the decoded frames of the picture, until the end or an error."""
-        packets = self.container.demux([self.stream, *self.sound])
+    def decode(self) -> Iterator[Union[av.Packet, tuple[av.VideoFrame, float]]]:
+        """The packets of sound, and (frame, seconds that it took) of the picture, until the end or an error."""
+        packets = (self.container.demux([self.stream]) if self.live
+                   else joined_packets(self.container, self.note_jump))
         while True:
             began = time.perf_counter()
             try:
@@ -230,25 +255,23 @@ class VideoSource:
                     self.damage = f"{self.name} is damaged, a part of it could not be decoded: {reason(error)}"
                 continue
             for frame in frames:
-                yield DecodedFrame(frame, (time.perf_counter() - began) / len(frames))
+                yield frame, (time.perf_counter() - began) / len(frames)
             began = time.perf_counter()
 
-    def note_end(self, count: int, until: Optional[Fraction], zero: Optional[Fraction],
-                 trouble: Optional[str] = None) -> None:
+    def note_end(self, count: int, until: Optional[Fraction], trouble: Optional[str] = None) -> None:
         """Set `trouble` if reading broke off, or if the picture ends well before its declared length.
 
         A file of which the end is missing gives no error: its frames just end.
 
         count: how many frames were read
-        until, zero: the time at which the last frame ends, and the time that counts as 0, in seconds
+        until: the time at which the last frame ends, in seconds from the beginning
         trouble: why reading broke off, if another object has read the file
         """
         self.trouble = trouble or self.trouble
-        declared = None if self.live else declared_seconds(self.stream)
-        if self.trouble is None and declared and until is not None and zero is not None:
-            missing = declared - (until - zero)
-            if missing > max(Fraction(1, 4), 3 / self.rate):
-                self.trouble = f"it should last {float(declared):.2f} s"
+        declared = self.declared_seconds
+        allowed = max(Fraction(1, 4), 3 / self.rate)
+        if self.trouble is None and declared and until is not None and declared - until > allowed:
+            self.trouble = f"it should last {float(declared):.2f} s"
         if self.trouble is not None:
             self.trouble = f"{self.name} breaks off after frame {count - 1}: {self.trouble}"
         elif self.damage is not None:

@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple, Optional
 
 import av
@@ -30,7 +31,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 
 from segmentation.files import reason
-from segmentation.video.container import go_to, open_container
+from segmentation.video.container import go_to, joined_packets, open_container
 from segmentation.video.sink import SEGMENT
 from segmentation.video.source import Frame, Sound, to_bgr, width_height
 from segmentation.workers.packet_index import CannotCut, Decoding, PacketIndex
@@ -65,7 +66,7 @@ class Chunk:
 
     look: the frame to decode from, see FrameRange
     times: the times of the frames from `look` on, in units of decoding.time_base, (last - look,) int64
-    base: the time of frame 0 in the same units
+    base: the time that counts as 0, in seconds
     packets: in the order of decoding
     """
 
@@ -73,7 +74,7 @@ class Chunk:
     last: int
     look: int
     times: np.ndarray
-    base: int
+    base: Fraction
     packets: list[PacketData]
     decoding: Decoding
 
@@ -123,7 +124,6 @@ def read_chunks(index: PacketIndex, ranges: Sequence[FrameRange]) -> Iterator[tu
 
     Raises CannotCut if the file has changed since it was indexed.
     """
-    base = int(index.times[0]) * index.decoding.time_base
     todo = deque((part, *index.packets_of(part.look, part.last)) for part in ranges)  # FrameRange, first and last place
     packets: dict[int, PacketData] = {}
     sound: list[av.Packet] = []
@@ -136,17 +136,17 @@ def read_chunks(index: PacketIndex, ranges: Sequence[FrameRange]) -> Iterator[tu
         while todo and place >= todo[0][2]:
             part, begin, end = todo.popleft()
             yield (make_chunk(index, part, [packets[needed] for needed in range(begin, end + 1)]),
-                   list(index.source.sound_since(base, index.zero, sound)))
+                   list(index.source.sound_since(index.base, index.zero, sound)))
             packets = {held: data for held, data in packets.items() if todo and held >= todo[0][1]}
     if todo:
         raise CannotCut(f"{index.source.name} has changed while it was read")
-    yield None, list(index.source.sound_since(base, index.zero, sound))
+    yield None, list(index.source.sound_since(index.base, index.zero, sound))
 
 
 def make_chunk(index: PacketIndex, part: FrameRange, packets: list[PacketData]) -> Chunk:
     """The Chunk of a FrameRange whose packets have been read."""
-    return Chunk(part.first, part.last, part.look, index.times[part.look:part.last], int(index.times[0]), packets,
-                 index.decoding)
+    return Chunk(part.first, part.last, part.look, index.times[part.look:part.last],
+                 index.zero + index.base, packets, index.decoding)
 
 
 def read_packets(index: PacketIndex) -> Iterator[tuple[Optional[int], av.Packet]]:
@@ -156,8 +156,8 @@ def read_packets(index: PacketIndex) -> Iterator[tuple[Optional[int], av.Packet]
         stream = container.streams.video[0]
         # The result knows the streams of the source's own container. Here the same file is open a second time.
         sound: dict[Stream, AudioStream] = dict(zip(container.streams.audio, source.sound))
-        go_to(container, stream, source.start)
-        for packet in container.demux([stream, *sound]):
+        go_to(container, stream, source.span.start)
+        for packet in joined_packets(container):
             if packet.size and packet.stream is stream:
                 if place == len(index.pts) or packet.pts != index.pts[place]:
                     return
@@ -188,7 +188,7 @@ def decode(chunk: Chunk, threads: int = 1) -> Iterator[Frame]:
             image = to_bgr(frame, decoding.rotation)
             if width_height(image) != decoding.size_wh:
                 raise CannotCut(f"frame {number} is of another size")
-            at = (frame.pts - chunk.base) * decoding.time_base
+            at = max(frame.pts * decoding.time_base - chunk.base, Fraction(0))
             yield Frame(number, at, image, (time.perf_counter() - began) / len(frames))
             number += 1
     if expected:

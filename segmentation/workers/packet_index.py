@@ -5,7 +5,6 @@
         print(len(index), index.seconds(10), index.packets_of(10, 20))
 """
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Optional, cast
@@ -17,7 +16,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from segmentation.files import reason
-from segmentation.video.container import REORDERED, go_to, open_container, seconds_of
+from segmentation.video.clock import REORDERED
+from segmentation.video.container import go_to, joined_packets, open_container, seconds_of
 from segmentation.video.source import VideoSource
 
 COLORS = ("color_range", "color_primaries", "color_trc", "colorspace")
@@ -90,6 +90,8 @@ class PacketLists:
 class PacketIndex:
     """Knows which packet of a video file holds which frame. The place of a packet is its number in the file, from 0.
 
+    Times are joined where those of the file jump: see segmentation/video/clock.py.
+
     source: the VideoSource of the file
 
     pts: the time of each packet, (packets,) int64, in units of the stream's time base
@@ -98,6 +100,7 @@ class PacketIndex:
     keys: the places of the keyframes
     durations: how long each packet says that its frame is shown; 0: it does not say
     zero: the time that counts as 0, in seconds
+    base: the time of frame 0, in seconds from there
     trouble: why reading broke off; None: it did not
     complete: whether the file has no frame after the last of `times`
 
@@ -111,40 +114,41 @@ class PacketIndex:
         self.trouble: Optional[str] = None
         with open_container(source.name, False) as container:
             stream = container.streams.video[0]
-            self.zero = go_to(container, stream, source.start)
+            self.zero = go_to(container, stream, source.span.start)
             self.decoding = Decoding.of(stream, source.size_wh, source.rotation)
-            low, high = self.limits()
-            packets = self.read(container, high)
+            packets = self.read(container)
         self.durations = packets.durations
         self.pts = np.array(packets.pts, np.int64)
         if len(np.unique(self.pts)) != len(self.pts):
             raise CannotCut(f"frames of {source.name} share their times")
-        shown = np.array(packets.shown, bool)
-        shown &= True if low is None else self.pts >= low
-        self.complete = high is None or not (shown & (self.pts >= high)).any()
-        shown &= True if high is None else self.pts < high
         order = np.argsort(self.pts, kind="stable")
-        self.position = order[shown[order]]
-        self.times = self.pts[self.position]
+        order = order[np.array(packets.shown, bool)[order]]
         self.keys = np.flatnonzero(packets.keyframe)
-        if not len(self.times) or not len(self.keys):
+        if not len(order) or not len(self.keys):
             raise CannotCut(f"{source.name} has no keyframe where it should begin")
+        unit = self.decoding.time_base
+        first, last = source.span.places(self.pts[order], unit, self.zero, self.until(order[-1]))
+        self.complete = last == len(order)
+        self.position = order[first:last]
+        self.times = self.pts[self.position]
+        if not len(self.times):
+            raise CannotCut(f"{source.name} has no frames in the seconds asked for")
+        self.base = source.span.begins(int(self.times[0]) * unit - self.zero, source.rate)
 
-    def limits(self) -> tuple[Optional[int], Optional[int]]:
-        """(low, high): the times low <= pts < high are between the source's `start` and `end`. None: no limit."""
-        source, unit = self.source, self.decoding.time_base
-        return (math.ceil((source.start + self.zero) / unit) if source.start else None,
-                None if source.end is None else math.ceil((source.end + self.zero) / unit))
+    def until(self, place: int) -> Fraction:
+        """The time to which a packet says that its frame is shown, in seconds from the beginning of the video."""
+        unit = self.decoding.time_base
+        return int(self.pts[place]) * unit - self.zero + max(1 / self.source.rate, self.durations[place] * unit)
 
-    def read(self, container: InputContainer, high: Optional[int]) -> PacketLists:
-        """The packets of the picture, up to some after the time `high`. Sets `trouble` if reading breaks off.
+    def read(self, container: InputContainer) -> PacketLists:
+        """The packets of the picture, up to some after the source's `end`. Sets `trouble` if reading breaks off.
 
         Raises CannotCut for a packet without a time, or with new settings for the decoder.
         """
-        found, past = PacketLists([], [], [], []), 0
+        found, past, picture = PacketLists([], [], [], []), 0, container.streams.video[0]
         try:
-            for packet in container.demux(video=0):
-                if not packet.size:
+            for packet in joined_packets(container, self.source.note_jump):
+                if packet.stream is not picture or not packet.size:
                     continue
                 if packet.pts is None:
                     raise CannotCut(f"frames of {self.source.name} have no times")
@@ -154,7 +158,8 @@ class PacketIndex:
                 found.keyframe.append(packet.is_keyframe)
                 found.shown.append(not packet.is_discard)  # an edit list can say that a frame is not shown
                 found.durations.append(packet.duration or 0)
-                past = past + 1 if high is not None and packet.pts >= high else 0
+                is_past = self.source.span.is_past(packet.pts * self.decoding.time_base - self.zero)
+                past = past + 1 if is_past else 0
                 if past > 2 * REORDERED:
                     break
         except (av.error.FFmpegError, OSError) as error:
@@ -166,7 +171,7 @@ class PacketIndex:
 
     def seconds(self, number: int) -> Fraction:
         """The time of a frame in seconds from the first one, exact, as VideoSource gives it."""
-        return int(self.times[number] - self.times[0]) * self.decoding.time_base
+        return max(int(self.times[number]) * self.decoding.time_base - self.zero - self.base, Fraction(0))
 
     def packets_of(self, look: int, last: int) -> tuple[int, int]:
         """(the place of the first packet, the place of the last one) that the frames look <= number < last need."""
@@ -179,6 +184,4 @@ class PacketIndex:
     def note_end(self) -> None:
         """Tell the source how its frames end. It knows that itself only if it has decoded them all."""
         if self.complete:
-            last, time_base = self.position[-1], self.decoding.time_base
-            shown_for = max(1 / self.source.rate, self.durations[last] * time_base)
-            self.source.note_end(len(self), int(self.times[-1]) * time_base + shown_for, self.zero, self.trouble)
+            self.source.note_end(len(self), self.until(self.position[-1]), self.trouble)
