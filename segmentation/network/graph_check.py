@@ -26,6 +26,7 @@ NAMED = {IMAGE: "Placeholder", PROPOSALS: "DetectionOutput", "CropAndResize": "C
 LAYERS = {"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchToSpaceND"}
 ABSORBED = {"BiasAdd", "FusedBatchNorm"}
 INFINITE_HALF = 0x7c00  # the bits of a float16's exponent: all of them are set if it is infinite or not a number
+LARGEST_NUMBER = 1e10  # no weight is near it, but one with a flipped bit can be 1e37, and then all that follows is NaN
 
 
 def check_graph(nodes: Mapping[str, Node], consts: Mapping[str, np.ndarray]) -> None:
@@ -86,7 +87,8 @@ def check_node(node: Node, values: Mapping[str, Any], sound: set[str]) -> Value:
             require(not value.deltas or operation.takes_deltas, f"reads {name}, which gives deltas of boxes")
         elif name not in sound or kind_of(value) not in kinds.split():
             require(kind_of(value) in kinds.split(), f"reads the constant {name}, which does not belong there")
-            require(value.size and is_finite(value), f"reads the constant {name}, which is empty or not finite")
+            require(value.size and is_sound(value),
+                    f"reads the constant {name}, which is empty, not finite or has numbers beyond {LARGEST_NUMBER:g}")
             sound.add(name)
     given = operation.rule(node, *(values[name] for name in node.inputs))
     require(min(given.shape) > 0, f"gives an array of the shape {given.shape}")
@@ -98,11 +100,11 @@ def kind_of(array: np.ndarray) -> str:
     return "floats" if array.dtype.kind == "f" else "integers"
 
 
-def is_finite(array: np.ndarray) -> bool:
-    """Whether all numbers are finite. 4 ms for 16 million float32; float16 by their bits, which is 20 times faster."""
+def is_sound(array: np.ndarray) -> bool:
+    """Whether all numbers are finite and not huge. 5 ms for 16 million float32, 1 ms for float16, by their bits."""
     if array.dtype == np.float16:
         return bool((array.view(np.uint16) & INFINITE_HALF).max() < INFINITE_HALF)
-    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    return array.dtype.kind != "f" or bool(array.min() > -LARGEST_NUMBER and array.max() < LARGEST_NUMBER)
 
 
 def check_whole(nodes: Mapping[str, Node], seen: Mapping[str, Value]) -> None:

@@ -145,6 +145,7 @@ KERNEL = "FirstStageFeatureExtractor/InceptionV2/Conv2d_2b_1x1/weights"
 BROKEN_WEIGHTS = {
     "one NaN": ("Conv/weights", lambda array: np.where(array == array.max(), np.nan, array), "not finite"),
     "half NaN": (KERNEL, lambda array: np.where(array == array.max(), np.nan, array).astype(np.float16), "not finite"),
+    "huge": ("Conv/biases", lambda array: np.full(array.shape, -6e37, np.float32), "beyond 1e.10"),
     "infinite": ("Conv/biases", lambda array: np.full(array.shape, np.inf, np.float32), "not finite"),
     "empty": ("Conv/biases", lambda array: array[:0], "empty"),
     "whole numbers": (KERNEL, lambda array: array.astype(np.int32), "the constant .*weights, which does not belong"),
