@@ -10,11 +10,13 @@ The protocol Workers in ordering.py says what each method does.
 """
 
 import os
+import signal
 import threading
 import time
 from collections import deque
-from contextlib import suppress
-from multiprocessing import connection, get_context, parent_process
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.context import SpawnContext
 
 from segmentation.workers.ordering import Job
@@ -107,7 +109,8 @@ class Worker:
         self.busy, self.key, self.began = False, 0, 0.0
         # A daemon, so that it ends with this process.
         self.process = context.Process(target=work, args=(task, there), daemon=True)
-        self.process.start()
+        with ctrl_c_held_back():
+            self.process.start()
         there.close()
 
     def give(self, key: int, job: Job) -> None:
@@ -139,12 +142,27 @@ class Worker:
         self.connection.close()
 
 
+@contextmanager
+def ctrl_c_held_back() -> Iterator[None]:
+    """A process that is started in the block never gets Ctrl-C, not even while it imports numpy. This one gets it after
+    the block at the latest.
+
+    Ctrl-C reaches all processes of the group, and the main process decides what happens.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # where it is started, signals are let through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def work(task: AnyTask, pipe: "connection.Connection") -> None:
     """The process of a worker: receives (chunk, drawing) and sends the Result, until the pipe is closed."""
-    import signal
-
-    # Ctrl-C reaches all processes of the group. The main process decides what happens.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # see ctrl_c_held_back
     threading.Thread(target=end_with_parent, daemon=True).start()
     with suppress(EOFError, OSError):
         while True:

@@ -22,7 +22,7 @@ from segmentation.network.weights import find_model
 from segmentation.workers import ordering
 from segmentation.workers.ordering import in_order
 from segmentation.workers.packet_index import CannotCut
-from segmentation.workers.processes import LocalWorkers
+from segmentation.workers.processes import LocalWorkers, ctrl_c_held_back
 from segmentation.workers.tasks import Part, Task
 
 LONG = {"b_frames.mp4": {}, "varying.mkv": {"times": [at + 2400 * n for n in range(3) for at in VARYING]},
@@ -187,6 +187,12 @@ def test_few_chunks_are_given_out_ahead():
     assert len(asked) == 20
 
 
+def test_no_more_workers_start_than_there_are_chunks():
+    with LocalWorkers(FakeTask(), 64) as workers:
+        assert firsts(workers, [fake_piece(0), fake_piece(1)]) == [0, 10]
+        assert 1 <= len(workers.workers) <= 2
+
+
 @pytest.mark.parametrize("name, frames", [("in.h264", 60), ("in.avi", 120)])
 def test_what_cannot_be_cut_is_done_in_one_process(segment, tmp_path, name, frames, capsys):
     source = make_clip(tmp_path / name, frames)
@@ -258,3 +264,11 @@ def test_a_tasks_network_has_the_threads_that_it_may_have(tiny_pb):
         assert "(1 threads)" in task.net.engine.name
     finally:
         cv2.setNumThreads(before)
+
+
+def test_a_worker_never_gets_ctrl_c_and_the_main_process_does_after_it_has_started():
+    code = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    with pytest.raises(KeyboardInterrupt), ctrl_c_held_back():
+        signal.raise_signal(signal.SIGINT)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n" and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
