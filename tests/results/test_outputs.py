@@ -139,7 +139,8 @@ def test_patterns_folders_and_subfolders(photos, tmp_path, capsys):
     assert photos("-i", tmp_path / "in" / "*.jpg") == 0
     assert sorted(os.listdir(tmp_path / "out")) == ["a_segmented.jpg", "b_segmented.jpg"]
     assert photos("-i", tmp_path / "in") == 0 and len(os.listdir(tmp_path / "out")) == 3
-    assert photos("-i", tmp_path / "in", "--recursive") == 0 and len(os.listdir(tmp_path / "out")) == 6
+    assert photos("-i", tmp_path / "in", "--recursive") == 0 and len(list((tmp_path / "out").rglob("*_seg*.*"))) == 6
+    assert sorted(os.listdir(tmp_path / "out" / "deeper")) == ["a_segmented.jpg", "a_segmented.png", "b_segmented.jpg"]
     assert "6 photos done, 0 failed" in capsys.readouterr().out
     assert photos("-i", tmp_path / "nothing*.jpg") == 1
     assert "nothing*.jpg" in capsys.readouterr().err
@@ -155,10 +156,11 @@ def test_skip_existing_does_the_rest_alone(photos, tmp_path, capsys):
     assert len(os.listdir(tmp_path / "out")) == 3
 
 
-def test_photos_of_one_name_keep_their_files_apart(photos, tmp_path):
+def test_photos_whose_masks_would_have_one_name_are_refused(photos, tmp_path, capsys):
     some_photos(tmp_path / "in")
-    assert photos("-i", tmp_path / "in", "--masks", tmp_path / "masks") == 0
-    assert sorted(os.listdir(tmp_path / "masks")) == ["a-2_instances.png", "a_instances.png", "b_instances.png"]
+    assert photos("-i", tmp_path / "in", "--masks", tmp_path / "masks") == 1
+    error = capsys.readouterr().err
+    assert all(str(tmp_path / "in" / name) in error for name in ("a.jpg", "a.png")) and not (tmp_path / "out").exists()
 
 
 def test_a_failed_photo_leaves_the_rows_of_the_others(photos, tmp_path, capsys):
@@ -194,8 +196,8 @@ def test_interrupted_photos_keep_their_rows(photos, tmp_path, monkeypatch, capsy
         return segment(*args)
     monkeypatch.setattr(PhotoRun, "segment", interrupted)
     assert photos("-i", tmp_path / "in", "--json", tmp_path / "o.json") == 130
-    assert len(json.loads((tmp_path / "o.partial.json").read_text())["images"]) == 2
-    assert not (tmp_path / "o.json").exists() and "o.partial.json" in capsys.readouterr().err
+    assert len([json.loads(line)["image"] for line in (tmp_path / "o.partial.jsonl").open()]) == 2
+    assert not (tmp_path / "o.json").exists() and "o.partial.jsonl" in capsys.readouterr().err
 
 
 # ---- Video -----------------------------------------------------------------------------------------------
