@@ -149,7 +149,8 @@ class PhotoFile:
         """Take back what was appended last, if it is of this photo: the photo has failed after that."""
         key, before = self.added or (None, None)
         if key == key_of(photo):
-            del self.records[key]
+            with writing(self.partial):
+                self.file.cut(self.records.pop(key).start)
             if before:
                 self.records[key] = before
             self.added = None

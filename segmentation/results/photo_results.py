@@ -100,10 +100,10 @@ class PhotoFiles:
 
     def fail(self, photo: str, reason: str) -> None:
         """Take back what was added of a photo that has failed after that, and note in the report why."""
-        for file in self.files:
-            file.undo(photo)
-        if self.report:
-            with suppress(SegmentationError):  # the reason is told anyway; it may be that the disk is full
+        with suppress(SegmentationError):  # the reason is told anyway; it may be that the disk is full
+            for file in self.files:
+                file.undo(photo)
+            if self.report:
                 self.report.add_failure(photo, reason)
 
     def finish(self) -> None:

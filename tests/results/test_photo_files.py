@@ -245,6 +245,14 @@ def test_a_photo_that_fails_after_its_rows_is_in_none_of_the_files(whole, tmp_pa
     assert contents(tmp_path / "r") == expected
 
 
+def test_a_photo_that_fails_is_not_in_the_partial_files_either(tmp_path):
+    options = options_in(tmp_path)
+    do(options, ["a.jpg", "b.jpg", "c.jpg"], fail=["b.jpg"], stop_before="c.jpg")
+    with PhotoFiles(options, keep=True) as files:
+        assert [files.json.holds(name) for name in ("a.jpg", "b.jpg")] == [True, False]
+    assert "b.jpg" not in (tmp_path / "o.partial.csv").read_text()
+
+
 def test_names_that_are_no_text_can_be_read_back(tmp_path):
     options = options_in(tmp_path)
     do(options)
