@@ -10,10 +10,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Callable, Optional
 
+from segmentation import SegmentationError
 from segmentation.cli.jobs import Job
 from segmentation.cli.stop import StopSignals
 from segmentation.cli.video_options import VideoOptions
 from segmentation.cli.video_run import open_video
+from segmentation.network.cost import InputCost
 from segmentation.network.model import read_model
 from segmentation.network.weights import find_model, read_colors
 from segmentation.terminal import info
@@ -35,12 +37,18 @@ def open_spread(options: VideoOptions, jobs: Sequence[Job], stop: StopSignals) -
     make_workers = workers_for(options)  # before the model: if a package is missing, no model is downloaded
     files = find_model(options.mask_rcnn, options.weights)
     facts = NetworkFacts(read_model(files).labels, read_colors(files.colors), files)
+    cost = InputCost(files.config, options.network.engine)
     by_spread = {job.for_spread: job for job in jobs}
     opened = ExitStack()
 
     def open_one(spread_job: SpreadJob) -> tuple[VideoSource, PartialVideo]:
         source, partial = open_video(by_spread[spread_job], lambda: files)
         opened.callback(partial.close)  # a video that is opened ahead may not get its turn
+        try:
+            cost.check(options.network.size, (source.size_wh[1], source.size_wh[0]))
+        except SegmentationError:
+            source.close()
+            raise
         return source, partial
     with opened, make_workers(Task(files, options.network), stop.came) as pool, \
             Spread(pool, facts, list(by_spread), open_one, stop.came) as spread:
@@ -58,5 +66,5 @@ def workers_for(options: VideoOptions) -> Callable[[Task, Callable[[], bool]], W
         return lambda task, stopped: DaskWorkers(task, address, stopped)
     size = options.workers if isinstance(options.workers, int) else automatic_workers()
     threads = max(1, cores() // size)
-    info(f"{size} workers, threads in each: {threads}")
+    info(f"up to {size} workers, threads in each: {threads}")
     return lambda task, stopped: LocalWorkers(replace(task, threads=threads), size)

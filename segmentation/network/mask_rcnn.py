@@ -14,6 +14,7 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.files import AnyPath
 from segmentation.instances import Instances, decode
+from segmentation.network.cost import InputCost
 from segmentation.network.engines import Engine, load_engine
 from segmentation.network.model import read_model
 from segmentation.network.opencv_engine import plain_errors
@@ -39,6 +40,7 @@ class MaskRCNN:
         self.size = parse_size(options.size)
         self.resizer = read_resizer(files.config) if files.config and self.size == "keep" else OFFICIAL
         self.selection = select(labels, options)
+        self.cost = InputCost(files.config, options.engine)
 
     @classmethod
     def load(cls, model_dir: AnyPath = MODEL_FOLDER, weights: Optional[AnyPath] = None, **options: Any) -> "MaskRCNN":
@@ -89,11 +91,13 @@ class MaskRCNN:
         are not finite.
         """
         check_image(image)
+        image_hw = image.shape[0], image.shape[1]
+        self.cost.check(self.size, image_hw)
         with plain_errors(f"the network failed on a picture of {image.shape[1]}x{image.shape[0]} pixels"):
             blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer), swapRB=True)
             boxes, features = self.engine.boxes(blob)
             self.check_finite(boxes)
-            boxes = boxes[:, :, self.selection.keep(boxes, (image.shape[0], image.shape[1]))]
+            boxes = boxes[:, :, self.selection.keep(boxes, image_hw)]
             if not boxes.size:
                 return boxes, np.empty((0, len(self.labels), 15, 15), np.float32)
             masks = self.engine.masks(features, boxes)

@@ -138,7 +138,7 @@ def measure_timing(name: Optional[str], stream: VideoStream) -> Timing:
     unit = seconds_of(stream.time_base)
     seconds = (times[-1] - times[0] + Fraction(float(np.median(steps)))) * unit
     if steady:
-        rate = steady_rate(stream, Fraction(float(np.mean(steps))) * unit) if jumps else declared
+        rate = steady_rate(stream, Fraction(float(np.mean(steps))) * unit) if jumps and steps.any() else declared
     elif stream.frames == len(times):
         rate = declared
     else:

@@ -113,8 +113,9 @@ def cut(index: PacketIndex, size: int = 240, done: int = 0, every: int = 1) -> l
     for first, last in zip(edges, edges[1:]):
         look = first - first % every
         begin, _ = index.packets_of(look, last)
-        if index.position[first:last].min() - begin > max(LONGEST_LEAD, every) and (done or len(edges) > 2):
-            raise CannotCut(f"{index.source.name} has a keyframe too seldom")
+        if index.position[first:last].min() - begin > LONGEST_LEAD and (done or len(edges) > 2):
+            raise CannotCut(f"{index.source.name} has a keyframe too seldom" if first - look < LONGEST_LEAD
+                            else f"of its frames, the network sees too few with --every {every}")
         ranges.append(FrameRange(look, first, last))
     return ranges
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.context import SpawnContext
 
+from segmentation.network.cost import physical_memory
 from segmentation.workers.ordering import Job
 from segmentation.workers.tasks import AnyTask, ChunkFailed, Result, attempt
 
@@ -26,7 +27,7 @@ MEMORY = 2 << 30  # bytes that a worker may need: the network's weights and maps
 
 
 class LocalWorkers:
-    """`size` processes of this machine, each with its own network.
+    """Up to `size` processes of this machine, each with its own network. They start when there are chunks for them.
 
     A ProcessPoolExecutor would give up all chunks when one of its processes is killed.
     """
@@ -35,7 +36,7 @@ class LocalWorkers:
         self.task, self.size, self.context = task, size, get_context("spawn")
         self.queue: deque[tuple[int, Job]] = deque()
         self.done: list[tuple[int, Result]] = []
-        self.workers = [Worker(self.context, task) for _ in range(size)]
+        self.workers: list[Worker] = []
 
     def __enter__(self) -> "LocalWorkers":
         return self
@@ -53,9 +54,14 @@ class LocalWorkers:
         """Nothing here waits for long."""
 
     def give_out(self) -> None:
-        """Give chunks from the queue to the workers that have none."""
-        for place, worker in enumerate(self.workers):
-            if self.queue and not worker.busy:
+        """Give chunks from the queue to the workers that have none, and to new ones."""
+        for place in range(self.size):
+            if not self.queue:
+                return
+            if place == len(self.workers):
+                self.workers.append(Worker(self.context, self.task))
+            worker = self.workers[place]
+            if not worker.busy:
                 key, job = self.queue.popleft()
                 try:
                     worker.give(key, job)
@@ -184,7 +190,5 @@ def cores() -> int:
 
 def automatic_workers() -> int:
     """How many workers `--workers auto` is: one for each core, but not more than the memory is enough for."""
-    memory = cores() * MEMORY
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(cores(), memory // MEMORY))
+    memory = physical_memory()
+    return cores() if memory is None else max(1, min(cores(), memory // MEMORY))

@@ -125,7 +125,9 @@ class Task:
         """The network, loaded once."""
         if self.threads:
             cv2.setNumThreads(self.threads)  # before loading, because the engines use this number of threads
-        return MaskRCNN.of_files(lambda: replace(self.files, demo_because=None), self.options)
+        net = MaskRCNN.of_files(lambda: replace(self.files, demo_because=None), self.options)
+        net.cost.quiet = True  # each worker would say it
+        return net
 
     def do(self, chunk: Chunk, drawing: Drawing) -> Part:
         """The Part of a chunk.

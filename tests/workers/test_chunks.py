@@ -127,6 +127,13 @@ def test_keyframes_too_far_apart(tmp_path, monkeypatch):
     assert len(in_chunks(clip, 60)) == 1
 
 
+def test_chunks_that_would_all_begin_at_the_first_frame_are_not_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("segmentation.workers.chunks.LONGEST_LEAD", 20)
+    clip = make_clip(tmp_path / "in.mp4", 60)
+    with pytest.raises(CannotCut, match="the network sees too few with --every 100000"):
+        in_chunks(clip, 10, every=100_000)
+
+
 @pytest.mark.parametrize("name", ["in.mp4", "in.mkv"])
 def test_a_damaged_frame_ends_the_cutting(tmp_path, name):
     clip = make_clip(tmp_path / name, 60, rate=Fraction(25))
