@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,6 +139,14 @@ class Process:
         """Whether it has not ended; its exit code is still there to be taken."""
         with open(f"/proc/{self.pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
+
+    def children(self):
+        """How many processes it has started that are still there."""
+        lists = []
+        with suppress(OSError):  # it ends meanwhile
+            for thread in Path(f"/proc/{self.pid}/task").iterdir():
+                lists += (thread / "children").read_text().split()
+        return len(lists)
 
     def send(self, number, group=False):
         """Send it a signal; with `group`, to its workers too."""

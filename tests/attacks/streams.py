@@ -53,6 +53,24 @@ def early_signal(room):
     wait_for_work(process.pid, room.rng.uniform(0.03, 0.4))
     if process.lives():
         process.send(number, group=True)  # as the terminal does
+    check_end(room, process, number)
+
+
+def signal_while_workers_start(room):
+    """Ctrl-C or SIGTERM to all processes of a run while its workers import what they need: no traceback of theirs."""
+    room.clip()
+    number = room.rng.choice((signal.SIGINT, signal.SIGINT, signal.SIGTERM))
+    process = room.start("videos", "-i", "film.mp4", "-o", "out.mp4", "--workers", "2", anew=True)
+    while process.lives() and process.children() < 2 and time.monotonic() < process.began + room.patience:
+        time.sleep(0.002)
+    time.sleep(room.rng.choice((0, room.rng.uniform(0, 0.3), room.rng.uniform(0, 3))))
+    if process.lives():
+        process.send(number, group=True)
+    check_end(room, process, number)
+
+
+def check_end(room, process, number):
+    """After a signal to all processes of a run: it ends, and none prints a traceback of the project."""
     done = process.wait(room.patience)
     room.killed = True  # what it was about to write may stay
     room.expect(not done.hung, "hang", "after a signal")
@@ -76,5 +94,6 @@ def wait_for_work(pid, seconds):
         time.sleep(0.002)
 
 
-ONCE = [stdout_closed, stdout_full, stderr_closed_or_full, picture_to_stdout, *[early_signal] * 4]
-MANY = [early_signal, stderr_closed_or_full]
+MANY = [early_signal, stderr_closed_or_full, signal_while_workers_start]
+ONCE = [stdout_closed, stdout_full, stderr_closed_or_full, picture_to_stdout, *[early_signal] * 4,
+        signal_while_workers_start]
