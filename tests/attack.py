@@ -55,8 +55,8 @@ def name_of(attack):
     return getattr(attack, "__name__", None) or f"{attack.func.__name__}_with_workers"
 
 
-def plan(args, deadline):
-    """The (attack, number of its run) to run, in order: those that are known once, random ones until the deadline."""
+def plan(args):
+    """The (attack, number of its run) to run, in order: those that are known once, random ones for args.minutes."""
     if args.kills or args.photo_kills:
         yield from (("kills.video_with_workers", number) for number in range(args.kills))
         yield from (("kills.photos", number) for number in range(args.photo_kills))
@@ -67,6 +67,7 @@ def plan(args, deadline):
     chosen = [attacks_of(part) for part in PARTS if not args.only or args.only == part]
     once, many = (list(itertools.chain(*lists)) for lists in zip(*chosen)) if chosen else ([], [args.only])
     yield from ((name, -number) for number, name in enumerate(once))
+    deadline = time.monotonic() + args.minutes * 60
     for number in itertools.count(1):
         for place, name in enumerate(many):
             if time.monotonic() > deadline:
@@ -126,8 +127,7 @@ def attack_all(args, folder):
                  for number in range(args.workers)]
     for process in processes:
         process.start()
-    running = 0
-    ahead = plan(args, time.monotonic() + args.minutes * 60)
+    running, ahead = 0, plan(args)
     while True:
         while running < args.workers and (task := next(ahead, None)):
             tasks.put(task)
