@@ -140,4 +140,5 @@ def known_classes(consts: Mapping[str, np.ndarray], labels: Sequence[str]) -> li
 def say_demo(files: ModelFiles, names: Sequence[str]) -> None:
     """Print two lines on stderr: this is the demo and knows these classes; how to get the official weights."""
     warn(f"[WARNING] this is not the COCO network but a small one for a first look, {files.weights.name}, which "
-         f"knows: {', '.join(names)}\n[WARNING] {files.demo_because}")
+         f"knows: {', '.join(names)}")
+    warn(f"[WARNING] {files.demo_because}")
