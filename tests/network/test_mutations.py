@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tiny_graph import const_node
 
 from segmentation.network.onnx.kept import CONTENT, is_damaged, is_whole, seal_end, seal_start
 
@@ -32,6 +34,7 @@ def test_every_change_of_a_kept_model_is_seen():
 
 
 def test_the_same_seed_makes_the_same_change():
-    for change, whole in ((text_mutations, "node {\n  op: 1\n}\n" * 9), (graph_mutations, bytes(range(256)) * 9)):
+    text = 'node {\n  name: "x"\n  op: "Relu"\n  input: "y"\n}\n' * 9
+    for change, whole in ((text_mutations, text), (graph_mutations, const_node("x", np.ones((3, 3), np.float32)) * 9)):
         changed = [[change(whole, random.Random(seed)) for seed in range(10)] for _ in range(2)]
         assert changed[0] == changed[1] and len(set(changed[0])) > 5
