@@ -61,13 +61,34 @@ def seconds_of(time_base: Optional[Fraction]) -> Fraction:
 
 def go_to(container: InputContainer, stream: VideoStream, start: Fraction) -> Fraction:
     """Seek a file to the keyframe at or before `start` seconds; returns the time that counts as 0, in seconds."""
-    zero = (stream.start_time or 0) * seconds_of(stream.time_base)
+    unit = seconds_of(stream.time_base)
+    zero = (stream.start_time or 0) * unit
     # In MPEG streams, FFmpeg seeks to a place where it cannot decode, because the keyframe is before it.
     if start and stream.start_time is not None and container.format.name not in MPEG_STREAMS:
         with suppress(av.error.FFmpegError):  # a file without times cannot seek; it is read from its beginning
             # In the stream's own units: FFmpeg rounds others to the nearest one, which may be the frame after.
-            container.seek((start + zero) // seconds_of(stream.time_base), stream=stream)
+            seek(container, stream, (start + zero) // unit)
     return zero
+
+
+def seek(container: InputContainer, stream: VideoStream, at: int) -> None:
+    """Seek a file to a keyframe that is shown at a time or before it, in units of the stream's time base."""
+    container.seek(at, stream=stream)
+    place = at
+    try:
+        while (earlier := earlier_place(next(container.demux(stream), None), at, place)) is not None:
+            container.seek(earlier, stream=stream)
+            place = earlier
+    finally:
+        container.seek(place, stream=stream)  # back to where the packet was that has been read
+
+
+def earlier_place(first: Optional[av.Packet], at: int, place: int) -> Optional[int]:
+    """Where to seek instead of `place`, if its first packet is shown only after the time `at`. None: it is not."""
+    # FFmpeg seeks in an .mp4 by the times of decoding. With B-frames, a keyframe is shown some frames later.
+    if first is None or first.pts is None or first.dts is None or first.pts <= at or first.dts > place:
+        return None
+    return first.dts - 1
 
 
 def joined_packets(container: InputContainer, note: Callable[[Jump], None] = lambda jump: None) -> Iterator[av.Packet]:

@@ -63,6 +63,13 @@ def test_every_frame_can_be_begun_with_and_ended_before(clips, name):
                 assert number_in(next(item for item in source.items() if isinstance(item, Frame)).image) == number
 
 
+def test_a_keyframe_that_is_decoded_before_the_start_and_shown_after_it_is_not_where_to_begin(tmp_path):
+    path = make_clip(tmp_path / "in.mp4", 60, options={
+        "x264-params": "open-gop=1:keyint=25:bframes=8:b-pyramid=normal:ref=4"})
+    for number in (21, 22, 23, 24, 25, 47, 59):
+        assert picked(path, f"{number * 0.04:.2f}", None) == list(range(number, 60))
+
+
 def test_past_the_end_there_are_no_frames(clips):
     for start in ("2.4", "2.41", "1000000000"):
         with pytest.raises(SegmentationError, match="no frames in the seconds asked for"):
