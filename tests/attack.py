@@ -99,6 +99,8 @@ def attack(name, number, args, material, folder):
                       if attack and name_of(attack) == attack_name)
         attack(room)
     except Exception as error:
+        if not material.exists():  # someone has tidied up
+            raise
         room.find("lost", f"the attack ended by {type(error).__name__}: {error}")
     return room.close()
 
