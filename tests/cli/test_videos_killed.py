@@ -15,6 +15,8 @@ from clips import make_clip
 from segmentation.results.row_files import AppendedFile
 from segmentation.video.sink import VideoSink, encoded_frames
 
+pytest.importorskip("matplotlib")  # of the plots
+
 FRAMES = 60
 FILES = ["--json", "rows.json", "--csv", "rows.csv", "--timeline", "plot.png"]
 
