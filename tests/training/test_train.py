@@ -17,6 +17,7 @@ from training.made_data import COCO, OWN, make_folder, read, run, write
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import MODEL_FOLDER
 from segmentation.training import evaluate, feeding, loop, options, start, train, weights_file
+from segmentation.training.layers import DepthwiseConvolution
 from segmentation.training.pretrained import fitted, operations, read_pretrained
 from segmentation.training.torch_model import TorchMaskRCNN
 
@@ -66,13 +67,14 @@ def test_each_array_of_the_pretrained_file_has_its_layer():
     assert head["SecondStage/expanded_conv_16/project/biases"] == "b60"
 
 
-def test_a_wider_kernel_looks_twice_as_far_and_new_inputs_start_at_nothing():
-    rng = np.random.default_rng(0)
-    small, x = rng.normal(size=(3, 3, 2, 1)).astype(np.float32), torch.rand(1, 2, 9, 8)
-    wide = fitted(small, (5, 5, 2, 1))
-    weights = [torch.tensor(array.transpose(2, 3, 0, 1)) for array in (small, wide)]
-    far = torch.nn.functional.conv2d(x, weights[0], padding=2, dilation=2, groups=2)
-    torch.testing.assert_close(torch.nn.functional.conv2d(x, weights[1], padding=2, groups=2), far)
+def test_a_dilated_kernel_looks_twice_as_far():
+    layer, x = DepthwiseConvolution("layer", channels=2, stride=1, dilation=2), torch.rand(1, 2, 9, 8)
+    wide = torch.zeros(2, 1, 5, 5)
+    wide[..., ::2, ::2] = layer.weight.detach()
+    torch.testing.assert_close(layer(x).detach(), torch.nn.functional.conv2d(x, wide, padding=2, groups=2))
+
+
+def test_new_inputs_start_at_nothing():
     grown = fitted(np.ones((1, 1, 2, 3), np.float32), (1, 1, 4, 3))
     assert (grown[:, :, :2] == 1).all() and not grown[:, :, 2:].any()
 
