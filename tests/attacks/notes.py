@@ -33,7 +33,7 @@ def resume(room, expected, what):
 def one_stop_many_breaks(room, breaks):
     """Stop once; then break the files anew in each way that `breaks` gives, and resume.
 
-    breaks: [(what it is called, a function that breaks the files of the room), ...]
+    breaks: [(what it is called, a function that breaks the files of the room and may say more of it), ...]
     """
     expected, is_stopped = stopped(room)
     if not is_stopped:
@@ -43,8 +43,7 @@ def one_stop_many_breaks(room, breaks):
     for what, break_files in breaks:
         shutil.rmtree(room.here)
         shutil.copytree(kept, room.here)
-        break_files(room)
-        resume(room, expected, what)
+        resume(room, expected, break_files(room) or what)
         if room.findings:  # the files of this one are left to be looked at
             return
 
@@ -52,7 +51,9 @@ def one_stop_many_breaks(room, breaks):
 def broken_notes(room):
     """Notes that are no notes, and those with one value changed at random."""
     def write(text):
-        return lambda room: notes_of(room).write_text(text)
+        def write_text(room):
+            notes_of(room).write_text(text)
+        return write_text
 
     def change(room):
         notes_of(room).write_text(mutate_json(notes_of(room).read_text(), room.rng))
@@ -79,6 +80,7 @@ def changed_files(room):
         path = room.rng.choice([path for path in sorted(room.here.iterdir())
                                 if ".partial" in path.name and path != notes_of(room)])
         path.write_bytes(mutate_bytes(path.read_bytes(), room.rng))
+        return f"{path.name} was changed, and the results"
     one_stop_many_breaks(room, [("a changed file", change)] * 4)
 
 

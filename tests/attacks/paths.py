@@ -14,6 +14,7 @@ def link(room, target, name):
     """Make `name` another name of a file: by a link or a hard link."""
     (room.here / name).parent.mkdir(exist_ok=True, parents=True)
     (os.symlink if room.rng.random() < 0.5 else os.link)(target, room.here / name)
+    room.guard(room.here / name)
 
 
 def source_named_as_a_file_of_the_run(room):
