@@ -13,7 +13,7 @@ from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import BOXES
 from segmentation.network.resizing import Resizer
 from segmentation.network.text_graph import read_nodes, set_value, write_nodes
-from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH
+from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH, user_cache
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_FOLDER = ROOT / "mask-rcnn-coco"
@@ -42,6 +42,22 @@ def no_network(request, monkeypatch):
         return getaddrinfo(host, *args, **options)
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_getaddrinfo)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory):
+    """A user's cache of the tests' own: what earlier runs have left there does not count, and nothing is left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_failed_downloads():
+    """No test knows of a download that failed in another one."""
+    yield
+    for note in user_cache().glob("*.failed"):
+        note.unlink()
 
 
 @pytest.fixture(scope="session")

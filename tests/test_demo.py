@@ -5,6 +5,7 @@ nowhere else. All of it skips where the demo graph is not there.
 """
 
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -67,11 +68,24 @@ def test_the_clip_s_objects_are_found(net):
     assert drawn == 25 and hits >= 20
 
 
-def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, model_folder, capsys):
+@pytest.fixture
+def demo_folder(model_folder):
+    """A model folder with the demo graph and no weights, as in a clone without a network."""
     for suffix in (".pb", ".config", ".pbtxt"):
-        (model_folder / GRAPH.with_suffix(suffix).name).write_bytes(GRAPH.with_suffix(suffix).read_bytes())
+        shutil.copy(GRAPH.with_suffix(suffix), model_folder)
+    return model_folder
+
+
+def test_a_video_is_segmented_without_a_network(tmp_path, demo_folder, capsys):
+    out = tmp_path / "clip.avi"
+    assert mask_rcnn_video.main(["-i", str(ROOT / examples.CLIP), "-o", str(out), "-m", str(demo_folder),
+                                 "--end", "0.1"]) == 0
+    assert out.exists()
+
+
+def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, demo_folder, capsys):
     picture = ROOT / PICTURES[0]
-    assert mask_rcnn.main(["-i", str(picture), "-o", str(tmp_path), "-m", str(model_folder), "--no-show"]) == 0
+    assert mask_rcnn.main(["-i", str(picture), "-o", str(tmp_path), "-m", str(demo_folder), "--no-show"]) == 0
     out, err = capsys.readouterr()
     assert (tmp_path / "example_01_segmented.jpg").exists()
     names = {category: name for name, (category, _) in CLASSES.items()}

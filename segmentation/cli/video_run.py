@@ -68,7 +68,7 @@ def what_decides_the_frames(job: Job, files: ModelFiles) -> dict[str, str]:
     deciding["encoder"] = find_encoder(job.output.suffix)[1]
     for entry in fields(files):
         path = getattr(files, entry.name)
-        if path is not None:
+        if isinstance(path, Path):
             deciding[entry.name] = hash_of_file(path)
     return deciding
 

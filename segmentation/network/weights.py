@@ -11,7 +11,7 @@
 The weights come from TensorFlow's detection model zoo (Apache-2.0). They are taken from its official archive.
 
 An installed package holds these files too. It may not write into its own folder, so what it downloads or makes goes
-into the user's cache: see folder_for_new_files.
+into the user's cache: see folder_for_new_files. The same holds for a folder that cannot be written.
 
 A graph may have its own files beside it. They replace those of the model folder. For my_graph.pb they are
 
@@ -20,6 +20,7 @@ A graph may have its own files beside it. They replace those of the model folder
         my_graph.pbtxt      its text graph; needed if it has not 90 classes or has another trunk
 """
 
+import os
 import sys
 import tarfile
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from typing import Optional
 
 from segmentation import SegmentationError
 from segmentation.files import AnyPath, complete_file, own_temporary, read_text, reason
+from segmentation.network.attempts import check_answers, forget_failure, note_failure, recent_failure
 
 MODEL = "mask_rcnn_inception_v2_coco_2018_01_28"
 LABELS = "object_detection_classes_coco.txt"
@@ -42,7 +44,8 @@ ARCHIVE = f"{MODEL}.tar.gz"
 ARCHIVE_URL = f"http://download.tensorflow.org/models/object_detection/{ARCHIVE}"
 ARCHIVE_SHA256 = "4f57861c2ff1c87e92495789ee266e41a7dc79a038521d93a153be403b0b601f"
 WEIGHTS_SHA1 = "c8adff66a1e23e607f57cf1a7cfabad0faa371f9"
-TIMEOUT = (5, 20)  # seconds that a download waits for a connection, and for the next byte
+TIMEOUT = (3, 20)  # seconds that a download waits for a connection, and for the next byte
+OFFICIAL = "official"  # as --weights: the official weights and no others, downloaded whatever happened before
 
 # pyproject.toml copies the small files of mask-rcnn-coco into this folder of the installed package.
 INSTALLED_FOLDER = Path(__file__).resolve().parents[1] / "mask_rcnn_coco"
@@ -61,6 +64,7 @@ class ModelFiles:
 
     config: the weights' own rule for the size of images. None: the official rule
     demo_because: if the weights are the demo's, the reason why the official ones are missing
+    name: of the model, for results
     """
 
     weights: Path
@@ -69,16 +73,19 @@ class ModelFiles:
     colors: Path
     config: Optional[Path] = None
     demo_because: Optional[str] = None
+    name: str = ""
 
 
-def find_model(folder: AnyPath, weights: Optional[AnyPath] = None) -> ModelFiles:
+def find_model(folder: AnyPath, weights: Optional[AnyPath] = None, demo: bool = True) -> ModelFiles:
     """The files of the model in `folder`. Missing weights are downloaded.
 
     If they cannot be downloaded and no weights are named, the demo graph of the folder is used.
 
     folder: as at the top of this file, or the unpacked official archive (weights without any of the three texts;
         the texts then come from MODEL_FOLDER)
-    weights: a frozen graph, the official archive, or a folder that holds one of them, to use instead
+    weights: a frozen graph, the official archive, or a folder that holds one of them, to use instead; OFFICIAL: the
+        official weights, whose download is tried again even if it failed today
+    demo: whether the demo graph may be used
 
     Raises SegmentationError if a file is missing, cannot be downloaded or has the wrong hash.
     """
@@ -88,14 +95,25 @@ def find_model(folder: AnyPath, weights: Optional[AnyPath] = None) -> ModelFiles
     texts = find_texts(folder, needed=not weights)
     demo_because = None
     try:
-        found = find_weights(folder_for_new_files(folder), weights)
+        found = find_weights(folder, weights)
     except FetchError as error:
         found, demo_because = folder / DEMO, str(error)
-        if not found.is_file():
+        if weights or not demo or not found.is_file():
             raise
     return ModelFiles(found, own_file(found, ".pbtxt") or texts / TEXT_GRAPH,
                       own_file(found, ".txt") or texts / LABELS, texts / COLORS,
-                      own_file(found, ".config"), demo_because)
+                      own_file(found, ".config"), demo_because, name_of(found, folder))
+
+
+def name_of(weights: Path, folder: Path) -> str:
+    """The name that a model has in results. folder: the model folder
+
+    It is that of the weights' file. Where this is WEIGHTS, as in every archive, it is their folder's.
+    """
+    if weights.name != WEIGHTS:
+        return weights.stem
+    official = (folder, folder / MODEL, folder_for_new_files(folder))  # there, find_weights has checked the hash
+    return MODEL if weights.parent in official else weights.resolve().parent.name
 
 
 def find_texts(folder: Path, needed: bool = True) -> Path:
@@ -120,10 +138,16 @@ def find_texts(folder: Path, needed: bool = True) -> Path:
 def folder_for_new_files(folder: Path) -> Path:
     """The folder for what is downloaded or made for the model in `folder`: the same folder.
 
-    For the model of the installed package it is a folder in the user's cache, which may not exist yet.
+    For the model of the installed package, and for a folder that cannot be written, it is a folder in the user's
+    cache, which may not exist yet.
     """
-    if folder.resolve() != INSTALLED_FOLDER:
+    if folder.resolve() != INSTALLED_FOLDER and os.access(folder, os.W_OK):
         return folder
+    return user_cache()
+
+
+def user_cache() -> Path:
+    """This project's folder in the user's cache; it may not exist yet."""
     from platformdirs import user_cache_path
 
     return user_cache_path(CACHE_NAME, appauthor=False)
@@ -138,15 +162,16 @@ def own_file(weights: Path, suffix: str) -> Optional[Path]:
 
 
 def find_weights(folder: Path, weights: Optional[AnyPath] = None) -> Path:
-    """The path of the weights: those that are named, those in `folder`, or those downloaded into it.
+    """The path of the weights: those that are named, those in `folder`, or those downloaded for it.
 
     Named weights may be anyone's. Weights in the folder under the official name must have the official hash. So a
     broken or wrong download is found.
     """
-    if weights is None:
-        found = weights_in(folder)
+    new_folder = folder_for_new_files(folder)
+    if weights is None or weights == OFFICIAL:
+        found = weights_in(folder) or weights_in(new_folder)
         if found is None:
-            return fetch_weights(folder)
+            return fetch_weights(new_folder, again=weights == OFFICIAL)
         check_hash(found, "sha1", WEIGHTS_SHA1, "to use weights of your own, name them with --weights")
         return found
     weights = Path(weights)
@@ -157,7 +182,7 @@ def find_weights(folder: Path, weights: Optional[AnyPath] = None) -> Path:
         return found
     if not weights.is_file():
         raise SegmentationError(f"there are no weights {weights}: name a {WEIGHTS} with --weights")
-    return unpack(weights, folder) if tarfile.is_tarfile(weights) else weights
+    return unpack(weights, new_folder) if tarfile.is_tarfile(weights) else weights
 
 
 def weights_in(folder: Path) -> Optional[Path]:
@@ -166,28 +191,36 @@ def weights_in(folder: Path) -> Optional[Path]:
     return next((place for place in places if place.is_file()), None)
 
 
-def fetch_weights(folder: Path) -> Path:
+def fetch_weights(folder: Path, again: bool = False) -> Path:
     """Download the official archive, check it, and unpack the weights into `folder`. Returns their path.
 
     If the archive is already in the folder, it is used and kept. A downloaded one is removed after unpacking.
+    again: download though that failed in the last day
 
     Raises FetchError if it cannot be downloaded. A server that stops sending is given up after TIMEOUT.
     """
     archive = folder / ARCHIVE
     if archive.is_file():
         return unpack(archive, folder)
+    if not again and (failure := recent_failure(user_cache(), ARCHIVE_URL)):
+        raise FetchError(f"the weights are missing and could not be fetched {failure}: --weights {OFFICIAL} tries "
+                         f"again, or {how_to_fetch(folder)}")
     from requests import RequestException
 
     try:
+        check_answers(ARCHIVE_URL, TIMEOUT[0])
         folder.mkdir(parents=True, exist_ok=True)
         # What a killed run has left of it is used again, and removed.
         with own_temporary(archive) as temporary:
             try:
                 download(temporary)
+                forget_failure(user_cache(), ARCHIVE_URL)
                 return unpack(temporary, folder)
             finally:
                 temporary.unlink(missing_ok=True)
     except (RequestException, OSError, ValueError) as error:
+        if isinstance(error, (RequestException, TimeoutError)):  # not a full disk, nor a network that wants a sign-in
+            note_failure(user_cache(), ARCHIVE_URL, cause(error))
         raise FetchError("the weights are missing and could not be fetched "
                          f"({cause(error)}): {how_to_fetch(folder)}") from error
 
@@ -207,8 +240,8 @@ def download(path: Path) -> None:
 
 def how_to_fetch(folder: Path) -> str:
     """A sentence that says how to get the official weights by hand."""
-    return (f"download {ARCHIVE_URL} (SHA-256 {ARCHIVE_SHA256}) by hand and put it, or its {WEIGHTS} "
-            f"(SHA-1 {WEIGHTS_SHA1}), in {folder.resolve()}")
+    return (f"download {ARCHIVE_URL} (SHA-256 {ARCHIVE_SHA256}) by hand and name it with --weights, or put it, or its "
+            f"{WEIGHTS} (SHA-1 {WEIGHTS_SHA1}), in {folder.resolve()}")
 
 
 def cause(error: BaseException) -> str:

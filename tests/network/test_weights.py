@@ -150,6 +150,80 @@ def test_without_a_network_one_error_says_all_that_is_needed(model_folder):
     assert "no network in tests" in text and "\n" not in text and len(list(model_folder.iterdir())) == 3
 
 
+def test_a_download_that_failed_is_not_tried_again_for_a_day(demo_folder, monkeypatch):
+    tries = []
+    monkeypatch.setattr(weights, "check_answers", lambda url, seconds: tries.append(url) or fail_to_connect())
+    assert "(unplugged): download" in find_model(demo_folder).demo_because and len(tries) == 1
+    because = find_model(demo_folder).demo_because
+    assert len(tries) == 1 and "less than a minute ago (unplugged)" in because and "--weights official" in because
+    note, = weights.user_cache().glob("*.failed")
+    yesterday = time.time() - 86_401
+    os.utime(note, (yesterday, yesterday))
+    find_model(demo_folder)
+    assert len(tries) == 2
+
+
+def fail_to_connect():
+    raise TimeoutError("unplugged")
+
+
+def test_weights_official_tries_again_and_takes_no_demo_graph(demo_folder, server, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "check_answers", lambda url, seconds: fail_to_connect())
+        find_model(demo_folder)
+        with pytest.raises(SegmentationError, match=r"could not be fetched \(unplugged\).*--weights"):
+            find_model(demo_folder, weights.OFFICIAL)
+    assert find_model(demo_folder).demo_because and not server.served
+    files = find_model(demo_folder, weights.OFFICIAL)
+    assert files.weights == demo_folder / WEIGHTS and files.name == MODEL and not files.demo_because
+    assert not list(weights.user_cache().glob("*.failed"))
+
+
+def test_a_full_disk_is_not_remembered(demo_folder, server, monkeypatch):
+    def full(path):
+        raise OSError(28, "No space left on device")
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "download", full)
+        assert "No space left" in find_model(demo_folder).demo_because
+    assert find_model(demo_folder).weights == demo_folder / WEIGHTS
+
+
+@pytest.mark.loopback
+def test_a_server_that_is_silent_is_given_up_soon(demo_folder, monkeypatch):
+    monkeypatch.setattr(weights, "TIMEOUT", (0.3, 20))
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections and says nothing, as some proxies
+        monkeypatch.setattr(weights, "ARCHIVE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/{ARCHIVE}")
+        began = time.monotonic()
+        because = find_model(demo_folder).demo_because
+    assert time.monotonic() - began < 3 and re.search(r"\(no answer within 0.3 seconds\)|timed out", because)
+
+
+def test_without_the_demo_graph_the_reason_is_an_error(demo_folder):
+    with pytest.raises(SegmentationError, match=r"no network in tests.*name it with --weights"):
+        find_model(demo_folder, demo=False)
+
+
+def test_a_folder_that_cannot_be_written_gets_its_weights_in_the_user_s_cache(demo_folder, server, monkeypatch):
+    monkeypatch.setattr(weights.os, "access", lambda path, mode: False)  # the tests may run as root
+    cached = weights.user_cache() / WEIGHTS
+    try:
+        files = find_model(demo_folder)
+        assert files.weights == cached and files.labels.parent == demo_folder and files.name == MODEL
+        assert find_model(demo_folder) == files and server.served == 1
+        (demo_folder / WEIGHTS).write_bytes(GRAPH)
+        assert find_model(demo_folder).weights == demo_folder / WEIGHTS
+    finally:
+        cached.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("place, name", [("mine.pb", "mine"), (f"resnet/{WEIGHTS}", "resnet")])
+def test_a_model_is_named_after_its_file_or_its_folder(model_folder, tmp_path, place, name):
+    path = tmp_path / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"mine")
+    assert find_model(model_folder, path).name == name
+
+
 @pytest.fixture
 def demo_folder(model_folder):
     """A model folder with something in the demo graph's place."""
