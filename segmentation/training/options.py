@@ -32,6 +32,7 @@ class TrainOptions:
     half: bool
     init: Optional[str]
     pretrained: Optional[str]
+    unfreeze: bool
     width: Optional[float]
     short_side: int
     long_side: int
@@ -51,6 +52,9 @@ class TrainOptions:
             raise ValueError("--images and --annotations must be as many")
         if self.val_images and not self.val_annotations:
             raise ValueError("--val-images needs --val-annotations")
+        if self.unfreeze and self.views:
+            raise ValueError("--views keeps what the first layers make of a picture, so they cannot be trained "
+                             "(--unfreeze)")
 
     @property
     def checkpoint(self) -> Path:
@@ -128,6 +132,9 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--init", metavar="FILE", help="fine-tune this frozen graph instead of random weights")
     start.add_argument("--pretrained", metavar="FILE",
                        help="a network on MobileNet v2, its trunk from this .npz: see README")
+    group.add_argument("--unfreeze", action="store_true",
+                       help="train the first layers of a pretrained network too, which wants a GPU (default: they stay "
+                            "as they are)")
     group.add_argument("--width", type=number_in(0.02, 2), metavar="W",
                        help="scales the channels (default: that of --init, or 0.25, with --pretrained 0.375, "
                             "which goes for the predictors alone; the official network: 1)")

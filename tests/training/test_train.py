@@ -93,6 +93,19 @@ def test_a_pretrained_trunk_is_trained_on_what_its_first_layers_make_of_a_few_vi
     assert "start fresh" not in capsys.readouterr().out
 
 
+def test_unfrozen_first_layers_are_trained_in_the_smallest_steps(folder, pretrained, capsys):
+    assert run(folder, "--pretrained", str(pretrained), "--unfreeze", "--width", "0.1", "--iterations", "8",
+               "--holdout", "0") == 0
+    found, start = consts(folder / "g.pb"), read_pretrained(pretrained)
+    steps = {name: np.abs(found[name] - array).max() for name, array in start.items() if name.endswith("/weights")}
+    first, head = (max(step for name, step in steps.items() if name.startswith(stage))
+                   for stage in ("FirstStage", "SecondStage"))
+    assert 1e-5 < first < head / 2
+    with pytest.raises(SystemExit, match="2"):
+        run(folder, "--pretrained", str(pretrained), "--unfreeze", "--views", "2")
+    assert "--unfreeze" in capsys.readouterr().err
+
+
 def test_what_the_first_layers_make_is_the_same_in_openvino(folder, pretrained, monkeypatch):
     pytest.importorskip("openvino", reason="pip install openvino")
     training = started(folder, "--pretrained", str(pretrained))
