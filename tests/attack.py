@@ -25,6 +25,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tqdm import tqdm
+
 TESTS = Path(__file__).resolve().parent
 PARTS = ("photos", "videos", "models", "notes", "paths", "options", "disk", "streams", "together", "kills")
 
@@ -119,7 +121,7 @@ def work(args, material, folder, tasks, results):
 # ---- All of them -------------------------------------------------------------------------------------------
 
 def attack_all(args, folder):
-    """Run the plan in so many processes until the time is over; prints what is found. A Table."""
+    """Run the plan in so many processes until the time is over, or until Ctrl-C; prints what is found. A Table."""
     from attacks.findings import Table
 
     material, context, table = folder / "material", multiprocessing.get_context("spawn"), Table()
@@ -130,18 +132,24 @@ def attack_all(args, folder):
     for process in processes:
         process.start()
     running, ahead = 0, plan(args)
-    while True:
-        while running < args.workers and (task := next(ahead, None)):
-            tasks.put(task)
-            running += 1
-        if not running:
-            break
-        name, number, findings = next_result(results, processes)
-        running -= 1
-        table.add(name, findings)
-        report(args, name, number, findings)
-    for _ in processes:
-        tasks.put(None)
+    try:
+        with tqdm(unit="run", total=args.kills + args.photo_kills or None) as bar:
+            while True:
+                while running < args.workers and (task := next(ahead, None)):
+                    tasks.put(task)
+                    running += 1
+                if not running:
+                    break
+                name, number, findings = next_result(results, processes)
+                running -= 1
+                table.add(name, findings)
+                report(args, name, number, findings)
+                bar.update()
+        for _ in processes:
+            tasks.put(None)
+    except KeyboardInterrupt:  # what was found so far is told
+        for process in processes:
+            process.kill()
     for process in processes:
         process.join()
     return table
