@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from segmentation.network.mask_rcnn import MaskRCNN
     from segmentation.network.options import NetworkOptions
 
+__version__ = "1.0.0"
+
 __all__ = ["Instances", "MaskRCNN", "NetworkOptions", "SegmentationError"]
 
 # Imported when they are first asked for: `--help`, and programs that need no network, do not wait for cv2.

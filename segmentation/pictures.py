@@ -313,25 +313,38 @@ def eight_bits(photo: Image.Image) -> Image.Image:
 
 # ---- Write -------------------------------------------------------------------------------------------------
 
-def write_picture(path: Union[str, Path], image: np.ndarray) -> None:
+def write_picture(path: Union[str, Path], image: np.ndarray, made: str = "") -> None:
     """Write a picture to path, .jpg or .png; SegmentationError if that fails.
 
     image: BGR uint8 (H, W, 3) or, for .png, also (H, W) of 8 or 16 bits, or BGRA (H, W, 4)
+    made: a text in the file that says what made it
     """
-    data = marked(encode_picture(image, Path(path).suffix, path))
+    data = marked(encode_picture(image, Path(path).suffix, path), made)
     with complete_file(path) as temporary:
         temporary.write_bytes(data)
 
 
-def marked(data: bytes) -> bytes:
-    """A PNG or JPEG file with our mark in it: as a text of PNG after the header, as a comment of JPEG after JFIF's."""
+def marked(data: bytes, made: str = "") -> bytes:
+    """A PNG or JPEG file with our mark in it, and what made it.
+
+    In a PNG they are the texts Software and Description after the header, in a JPEG a comment after JFIF's.
+    """
+    text = made.encode("utf-8", "backslashreplace")
     if data.startswith(b"\x89PNG"):
-        text, end = b"tEXtSoftware\0" + MARK, 33
-        mark = struct.pack(f">I{len(text)}sI", len(text) - 4, text, crc32(text))
+        end = 33
+        mark = png_chunk(b"tEXtSoftware\0" + MARK)
+        if text:
+            mark += png_chunk(b"iTXtDescription\0\0\0\0\0" + text)
     else:
         end = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
-        mark = struct.pack(f">HH{len(MARK)}s", 0xfffe, len(MARK) + 2, MARK)
+        comment = (MARK + b": " + text if text else MARK)[:65_533]  # as much as a comment can have
+        mark = struct.pack(f">HH{len(comment)}s", 0xfffe, len(comment) + 2, comment)
     return data[:end] + mark + data[end:]
+
+
+def png_chunk(data: bytes) -> bytes:
+    """A chunk of a PNG file. data: its type, four letters, and its content"""
+    return struct.pack(f">I{len(data)}sI", len(data) - 4, data, crc32(data))
 
 
 def encode_picture(image: np.ndarray, suffix: str, name: Union[str, Path]) -> bytes:

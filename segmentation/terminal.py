@@ -18,6 +18,7 @@ Args = TypeVar("Args")
 COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 lines = {"brief": False}
+last_lines: list[str] = []  # that `run` prints at its end
 
 
 @contextmanager
@@ -39,6 +40,12 @@ def info(text: str, always: bool = False) -> None:
 def warn(text: str) -> None:
     """Print one line on stderr, where warnings and errors go."""
     put(text, sys.stderr)
+
+
+def warn_at_end(text: str) -> None:
+    """Print one line on stderr when the command ends: a warning that 240 lines of [INFO] must not hide."""
+    if text not in last_lines:
+        last_lines.append(text)
 
 
 def put(text: str, stream: TextIO) -> None:
@@ -176,6 +183,9 @@ def run(work: Callable[[Args], int], args: Args) -> int:
             said = "interrupted" if number == signal.SIGINT else "stopped"
             warn(f"[INFO] {said}; what was finished is kept")
             return 128 + number
+        finally:
+            while last_lines:
+                warn(last_lines.pop(0))
 
 
 @contextmanager

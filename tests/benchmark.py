@@ -33,6 +33,7 @@ from segmentation import SegmentationError
 from segmentation.instances import Instances
 from segmentation.network.engines import load_engine
 from segmentation.network.graph_check import BOXES, MASKS
+from segmentation.network.made import Made
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import read_model
 from segmentation.network.onnx.kept import export
@@ -160,6 +161,7 @@ class SleepingNet:
     """Stands for a network that takes 20 ms and finds three objects."""
 
     labels, colors, files = ("person",) * 90, [(0, 255, 0)], ModelFiles(*[Path(__file__)] * 4)
+    made = Made("stub", "0" * 64, "nothing", "keep", 0.5)
     found = Instances(np.int32([[100, 100, 300, 400], [400, 50, 500, 150], [600, 200, 780, 420]]),
                       np.float32([0.9, 0.8, 0.7]), np.int32([0, 1, 2]), np.ones((3, 15, 15), np.float32), (450, 800))
 

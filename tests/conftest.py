@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tiny_graph import frozen_graph, tiny_consts
 
+from segmentation.network.made import Made
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import BOXES
 from segmentation.network.resizing import Resizer
@@ -18,6 +19,7 @@ from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH, user_cache
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_FOLDER = ROOT / "mask-rcnn-coco"
 SHARED = ROOT.parent / "shared"
+MADE = Made("stub", "0" * 64, "nothing", "keep", 0.5)  # what results say of a network that is none
 
 
 def pytest_configure():

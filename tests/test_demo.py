@@ -93,7 +93,8 @@ def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, d
     found = re.findall(r"^\[INFO\] ([a-z ]+): 0\.\d+, box", out, re.M)
     assert sum(min(found.count(name), drawn.count(name)) for name in set(drawn)) >= 5
     warnings = [line for line in err.splitlines() if line.startswith("[WARNING]")]
-    assert len(warnings) == 2 and all(name in warnings[0] for name in CLASSES)
+    assert len(warnings) == 3 and all(name in warnings[0] for name in CLASSES)
+    assert err.rstrip().endswith(warnings[-1]) and f"{len(set(CLASSES) | FROM_PHOTOS)} of the 90 kinds of object" in err
 
 
 def test_the_demo_graph_says_which_classes_it_knows_and_is_small(net):

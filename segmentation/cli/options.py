@@ -19,7 +19,7 @@ from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import PROPOSALS, NetworkOptions
 from segmentation.network.resizing import Size, parse_size
 from segmentation.network.selection import parse_area
-from segmentation.network.weights import MODEL_FOLDER, find_model
+from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model
 from segmentation.pictures import read_photo
 from segmentation.terminal import info, visible
 from segmentation.tracking.instance_ids import Color
@@ -48,6 +48,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--weights", type=path_text, metavar="FILE",
                        help="another frozen graph (.pb), with its own labels and text graph beside it where it "
                             "has some, the official archive (.tar.gz) or its folder")
+    group.add_argument("--no-demo", action="store_true",
+                       help="fail where the official weights cannot be downloaded; do not use the demo graph")
     group.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",
                        help="what the network sees: keep is the model's own rule (the official one: short "
                             "side 800, long side at most 1365), raw the picture as it is (default: %(default)s)")
@@ -222,13 +224,21 @@ class LoadOptions(Protocol):
     def weights(self) -> Optional[str]: ...
 
     @property
+    def no_demo(self) -> bool: ...
+
+    @property
     def network(self) -> NetworkOptions: ...
+
+
+def find_files(options: LoadOptions) -> ModelFiles:
+    """The files of the model that the options ask for."""
+    return find_model(options.mask_rcnn, options.weights, demo=not options.no_demo)
 
 
 def load_network(options: LoadOptions) -> MaskRCNN:
     """The MaskRCNN that the options ask for; what it runs on is printed."""
     info("loading Mask R-CNN from disk...")
-    net = MaskRCNN.of_files(lambda: find_model(options.mask_rcnn, options.weights), options.network)
+    net = MaskRCNN.of_files(lambda: find_files(options), options.network)
     info(f"running on {net.engine.name}")
     return net
 

@@ -44,6 +44,7 @@ from segmentation.pictures import (
     STEPS,
     encode_picture,
     find_photos,
+    marked,
     name_outputs,
     read_photos,
     search_photos,
@@ -56,8 +57,8 @@ from segmentation.terminal import info, interruptible, run, warn
 from segmentation.threads import ReadAhead
 from segmentation.tracking.instance_ids import Color
 
-# Writes a picture: (the path of the result, BGR uint8).
-Save = Callable[[Path, np.ndarray], None]
+# Writes a picture: (the path of the result, BGR uint8, a text that says what made it).
+Save = Callable[[Path, np.ndarray, str], None]
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -102,6 +103,7 @@ class PhotoOptions:
     no_show: bool
     mask_rcnn: str
     weights: Optional[str]
+    no_demo: bool
     seed: int
     network: NetworkOptions
     drawing: DrawingOptions
@@ -216,7 +218,7 @@ class PhotoRun:
 
     def __init__(self, options: PhotoOptions, names: Mapping[Path, Path], net: MaskRCNN, files: PhotoFiles, save: Save):
         self.options, self.names, self.net, self.files, self.save = options, names, net, files, save
-        self.results = PhotoResults(options.results, net.labels, files, options.drawing.effect in HIDING)
+        self.results = PhotoResults(options.results, net.labels, net.made, files, options.drawing.effect in HIDING)
         self.windows = not options.no_show and not options.to_stdout and display_answers()
 
     def segment(self, photo: Path, image: np.ndarray, output: Path) -> bool:
@@ -229,8 +231,9 @@ class PhotoRun:
         number = self.files.image_ids[str(photo)]
         self.results.add(SeenPhoto(image, found, number, str(photo), self.names[photo]), annotated, colors)
         if self.options.visualize and len(found):
-            self.save(output.with_name(f"{output.stem}{STEPS}"), steps_panel(image, found, self.net.labels))
-        self.save(output, annotated)  # the last: where it is there, so is the rest
+            self.save(output.with_name(f"{output.stem}{STEPS}"), steps_panel(image, found, self.net.labels),
+                      self.net.made.text)
+        self.save(output, annotated, self.net.made.text)  # the last: where it is there, so is the rest
         return not self.windows or show_result(image, found, annotated, self.options.visualize)
 
     def note_failure(self, photo: Path, error: SegmentationError) -> None:
@@ -259,16 +262,16 @@ class PhotoRun:
         return annotated, colors
 
 
-def save_file(path: Path, picture: np.ndarray) -> None:
+def save_file(path: Path, picture: np.ndarray, made: str) -> None:
     """A Save that writes to the path."""
-    write_picture(path, picture)
+    write_picture(path, picture, made)
     info(f"saved {path}")
 
 
-def save_to(stream: BinaryIO, path: Path, picture: np.ndarray) -> None:
+def save_to(stream: BinaryIO, path: Path, picture: np.ndarray, made: str) -> None:
     """A Save, once `stream` is given, that writes to this stream, in the format of the path's suffix."""
     with writing("standard output"):
-        stream.write(encode_picture(picture, path.suffix, "standard output"))
+        stream.write(marked(encode_picture(picture, path.suffix, "standard output"), made))
         stream.flush()
 
 

@@ -124,9 +124,10 @@ def files_written(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
 
 def graphs(options: Union["PhotoOptions", "VideoOptions"]) -> list[Path]:
     """The frozen graphs, or the archive, that a run may take; most of them do not exist."""
-    if options.weights and not os.path.isdir(options.weights):
-        return [Path(options.weights)]
-    folder = Path(options.weights or options.mask_rcnn)
+    named = None if options.weights == model.OFFICIAL else options.weights
+    if named and not os.path.isdir(named):
+        return [Path(named)]
+    folder = Path(named or options.mask_rcnn)
     folders = [folder, folder / model.MODEL]
     if os.path.isdir(folder):
         folders.append(model.folder_for_new_files(folder))

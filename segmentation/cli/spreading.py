@@ -12,12 +12,15 @@ from typing import Callable, Optional
 
 from segmentation import SegmentationError
 from segmentation.cli.jobs import Job
+from segmentation.cli.options import find_files
 from segmentation.cli.stop import StopSignals
 from segmentation.cli.video_options import VideoOptions
 from segmentation.cli.video_run import open_video
 from segmentation.network.cost import InputCost
+from segmentation.network.mask_rcnn import made_by
 from segmentation.network.model import read_model
-from segmentation.network.weights import find_model, read_colors
+from segmentation.network.selection import warn_of_unknown
+from segmentation.network.weights import read_colors
 from segmentation.terminal import info
 from segmentation.video.looks import NetworkFacts
 from segmentation.video.resumable import PartialVideo
@@ -35,8 +38,10 @@ def open_spread(options: VideoOptions, jobs: Sequence[Job], stop: StopSignals) -
         yield None
         return
     make_workers = workers_for(options)  # before the model: if a package is missing, no model is downloaded
-    files = find_model(options.mask_rcnn, options.weights)
-    facts = NetworkFacts(read_model(files).labels, read_colors(files.colors), files)
+    files, network = find_files(options), options.network
+    model = read_model(files)
+    warn_of_unknown(network, model.labels, model.known)
+    facts = NetworkFacts(model.labels, read_colors(files.colors), files, made_by(model, files, network))
     cost = InputCost(files.config, options.network.engine)
     by_spread = {job.for_spread: job for job in jobs}
     opened = ExitStack()

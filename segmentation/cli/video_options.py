@@ -168,6 +168,7 @@ class VideoOptions:
     scheduler: Optional[str] = field(metadata=BESIDE)
     mask_rcnn: str = field(metadata=BESIDE)  # the frames depend on the files of the model, not on its path
     weights: Optional[str] = field(metadata=BESIDE)
+    no_demo: bool = field(metadata=BESIDE)
     network: NetworkOptions
     drawing: DrawingOptions
     results: ResultOptions

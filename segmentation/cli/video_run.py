@@ -100,7 +100,7 @@ class VideoRun:
                 self.preview = stack.enter_context(Preview())
             stack.enter_context(self.stop)
             results = stack.enter_context(VideoResults(
-                options.results, facts.labels, float(self.source.rate) / options.every, self.partial.state))
+                options.results, facts.labels, facts.made, float(self.source.rate) / options.every, self.partial.state))
             self.annotate = Annotator(facts.labels, facts.colors, options.drawing.palette, options.drawing.style,
                                       results, self.partial.state)
             self.writer = self.open_output()

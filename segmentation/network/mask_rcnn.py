@@ -5,7 +5,6 @@
     found = net(image)                  # the same as Instances, in pixels of the image
 """
 
-from collections.abc import Sequence
 from typing import Any, Callable, Optional
 
 import cv2
@@ -16,11 +15,12 @@ from segmentation.files import AnyPath
 from segmentation.instances import Instances, decode
 from segmentation.network.cost import InputCost
 from segmentation.network.engines import Engine, load_engine
-from segmentation.network.model import read_model
+from segmentation.network.made import Made, demo_warning
+from segmentation.network.model import Model, read_model
 from segmentation.network.opencv_engine import plain_errors
 from segmentation.network.options import NetworkOptions
 from segmentation.network.resizing import OFFICIAL, parse_size, read_resizer, resize
-from segmentation.network.selection import select
+from segmentation.network.selection import select, warn_of_unknown
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model, read_colors
 
 
@@ -32,14 +32,17 @@ class MaskRCNN:
     labels: the names of the classes, by class number from 0
     colors: the model folder's colours, (B, G, R) each, 0..255
     options: the NetworkOptions
+    made: what its results say of it
     """
 
-    def __init__(self, engine: Engine, files: ModelFiles, labels: Sequence[str], options: NetworkOptions) -> None:
-        self.engine, self.files, self.labels, self.options = engine, files, labels, options
+    def __init__(self, engine: Engine, files: ModelFiles, model: Model, options: NetworkOptions) -> None:
+        self.engine, self.files, self.labels, self.options = engine, files, model.labels, options
+        self.made = made_by(model, files, options)
         self.colors = read_colors(files.colors)
         self.size = parse_size(options.size)
         self.resizer = read_resizer(files.config) if files.config and self.size == "keep" else OFFICIAL
-        self.selection = select(labels, options)
+        self.selection = select(self.labels, options)
+        warn_of_unknown(options, self.labels, model.known)
         self.cost = InputCost(files.config, options.engine)
 
     @classmethod
@@ -67,7 +70,7 @@ class MaskRCNN:
         files = find_files()
         model = read_model(files)
         engine = build_engine(model, options.confidence, options.proposals or model.proposals)
-        return cls(engine, files, model.labels, options)
+        return cls(engine, files, model, options)
 
     def __call__(self, image: np.ndarray) -> Instances:
         """The Instances in an image, BGR uint8 (H, W, 3)."""
@@ -109,6 +112,13 @@ class MaskRCNN:
         if not np.isfinite(values).all():
             raise SegmentationError(f"the network of {self.files.weights} gives numbers that are not finite: its "
                                     "weights are broken, so take the file anew")
+
+
+def made_by(model: Model, files: ModelFiles, options: NetworkOptions) -> Made:
+    """What the results of a network say of it."""
+    engine = f"{options.engine}, {options.device}, {options.precision}"
+    demo = demo_warning(model.known, model.labels) if files.demo_because else ""
+    return Made(files.name, model.sha256, engine, options.size, options.confidence, demo)
 
 
 def check_image(image: object) -> None:

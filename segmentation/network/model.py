@@ -4,6 +4,7 @@ A wrong file can crash cv2.dnn. So every file is checked here before an engine g
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +14,10 @@ from segmentation import SegmentationError
 from segmentation.files import read_text, reason
 from segmentation.network.frozen_graph import read_consts
 from segmentation.network.graph_check import BOXES, NAMED, PROPOSALS, check_graph
+from segmentation.network.made import demo_warning
 from segmentation.network.text_graph import Nodes, read_nodes, trunk_output
 from segmentation.network.weights import ModelFiles, read_labels
-from segmentation.terminal import warn
+from segmentation.terminal import warn, warn_at_end
 
 # Names that only the ONNX model has: the trunk's output (in text graphs its name depends on the architecture), and the
 # boxes of the detections in cells of that output.
@@ -34,6 +36,7 @@ class Model(NamedTuple):
     nodes: those of the text graph
     features: the name of the trunk's last node in the text graph
     labels: the names of the classes, by class number from 0
+    known: those that it can find; the demo graph has not seen all
     """
 
     weights: Path
@@ -43,6 +46,12 @@ class Model(NamedTuple):
     nodes: Nodes
     features: str
     labels: tuple[str, ...]
+    known: tuple[str, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The hexadecimal SHA-256 of the frozen graph."""
+        return sha256(self.buffer.data).hexdigest()
 
     @property
     def proposals(self) -> int:
@@ -63,9 +72,11 @@ def read_model(files: ModelFiles) -> Model:
     except SegmentationError as error:
         raise SegmentationError(f"{files.text_graph} and {files.weights} do not make a network: {error}; one of the "
                                 "two files is broken or belongs to another model, so take both anew") from error
+    known = labels
     if files.demo_because:
-        say_demo(files, known_classes(consts, labels))
-    return Model(files.weights, files.text_graph, buffer, consts, nodes, trunk_output(nodes), labels)
+        known = known_classes(consts, labels)
+        say_demo(files, known, labels)
+    return Model(files.weights, files.text_graph, buffer, consts, nodes, trunk_output(nodes), labels, known)
 
 
 def read_text_graph(path: Path) -> Nodes:
@@ -127,18 +138,23 @@ def find_labels(files: ModelFiles, nodes: Nodes, consts: Mapping[str, np.ndarray
     return read_labels(files.labels, count)
 
 
-def known_classes(consts: Mapping[str, np.ndarray], labels: Sequence[str]) -> list[str]:
+def known_classes(consts: Mapping[str, np.ndarray], labels: Sequence[str]) -> tuple[str, ...]:
     """The names of the classes that the weights have seen in training.
 
     The four box biases of a class start at 0 and change only with objects of that class. So a class without objects
     still has zeros. (This holds for graphs of segmentation/training that were not fine-tuned from another graph.)
     """
     moved = np.any(consts[BOX_BIASES].reshape(-1, 4), axis=1).tolist()
-    return [label for label, known in zip(labels, moved) if known]
+    return tuple(label for label, known in zip(labels, moved) if known)
 
 
-def say_demo(files: ModelFiles, names: Sequence[str]) -> None:
-    """Print two lines on stderr: this is the demo and knows these classes; how to get the official weights."""
+def say_demo(files: ModelFiles, known: Sequence[str], labels: Sequence[str]) -> None:
+    """Print two lines on stderr: this is the demo and knows these classes; how to get the official weights.
+
+    At the end of a command a third one says again that this was the demo.
+    """
     warn(f"[WARNING] this is not the COCO network but a small one for a first look, {files.weights.name}, which "
-         f"knows: {', '.join(names)}")
+         f"knows {len(known)} of the {len(labels)} kinds of object: {', '.join(known)}")
     warn(f"[WARNING] {files.demo_because}")
+    warn_at_end(f"[WARNING] {demo_warning(known, labels)} Name other weights with --weights; --no-demo refuses this "
+                "graph")

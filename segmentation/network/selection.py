@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional, Union
 import numpy as np
 
 from segmentation import SegmentationError
+from segmentation.terminal import warn
 
 if TYPE_CHECKING:
     from segmentation.network.options import NetworkOptions
@@ -63,6 +64,13 @@ def select(labels: Sequence[str], options: "NetworkOptions") -> Selection:
             raise SegmentationError("--classes and --exclude leave no class to look for")
     pixels, share = parse_area(options.min_area)
     return Selection(options.confidence, class_ids, pixels, share)
+
+
+def warn_of_unknown(options: "NetworkOptions", labels: Sequence[str], known: Sequence[str]) -> None:
+    """Warn if the options name classes that the model cannot find. known: those of the labels that it can find"""
+    missing = sorted({labels[class_id] for class_id in find_classes(options.classes or (), labels)} - set(known))
+    if missing:
+        warn(f"[WARNING] the demo graph has never seen these, so it cannot find them: {', '.join(missing)}")
 
 
 def find_classes(names: Iterable[Union[str, int]], labels: Sequence[str]) -> set[int]:

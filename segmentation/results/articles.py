@@ -26,8 +26,12 @@ BEGIN = re.compile(rb'<article(?: class="failed" id="failure-\d+")? data-photo="
 END = b"</article>\n"
 
 
-def article(name: str, image: np.ndarray, found: Instances, names: Sequence[str], colors: Sequence[Color]) -> str:
-    """A picture of the page with its masks and the list of its objects, HTML; names: the label of each object."""
+def article(name: str, image: np.ndarray, found: Instances, names: Sequence[str], colors: Sequence[Color],
+            model: str = "") -> str:
+    """A picture of the page with its masks and the list of its objects, HTML.
+
+    names: the label of each object; model: the name of what has found them, empty if it is not known
+    """
     height, width = image.shape[:2]
     shapes = [f'<path data-object="{i}" style="--c:{css(colors[i])}" d="{outline_of(found, i)}">'
               f"<title>{escape(names[i])} {found.scores[i]:.2f}</title></path>\n"
@@ -37,7 +41,7 @@ def article(name: str, image: np.ndarray, found: Instances, names: Sequence[str]
     objects = (f'<div class="objects" role="toolbar" aria-orientation="vertical" '
                f'aria-label="Objects in {escape(name)}">\n{"".join(buttons)}</div>' if buttons
                else paragraph("nothing", "Nothing found in this picture."))
-    about = {"file": name, "objects": Counter(names)}
+    about = {"file": name, "objects": Counter(names), **({"model": model} if model else {})}
     return (f"<article {data(about)}>\n<header><h2>{escape(name)}</h2>"
             f"<p>{width:,} &times; {height:,} pixels, {number(len(found), 'object')}</p></header>\n"
             f'<div class="view"><div class="stage" style="--w:{width};--h:{height}">\n'
@@ -59,7 +63,9 @@ def numbered(failed: bytes, number: int) -> bytes:
 
 
 def data(about: Mapping[str, Any]) -> str:
-    """The attribute that says what an article is about: {"file": its photo, "objects": counts by label}."""
+    """The attribute that says what an article is about: {"file": its photo, "objects": counts by label, "model": what
+    has found them}.
+    """
     return f'data-photo="{escape(json.dumps(about))}"'
 
 

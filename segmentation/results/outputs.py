@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Optional
 
 from segmentation.files import make_folder
+from segmentation.network.made import Made
 from segmentation.pictures import INSTANCES, PICTURE_BYTES, shorten, write_picture
 from segmentation.results.cutouts import cut_out, instance_map, object_mask, safe_name
 from segmentation.results.rows import Seen
@@ -61,12 +62,13 @@ class ObjectPictures:
     """The pictures of objects that a run writes: --cutouts and --masks.
 
     labels: the name of each class
+    made: what finds the objects
 
     Raises SegmentationError if a folder or a picture cannot be written.
     """
 
-    def __init__(self, options: ResultOptions, labels: Sequence[str]):
-        self.options, self.labels = options, labels
+    def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made):
+        self.options, self.labels, self.made = options, labels, made.text
         for folder in (options.cutouts, options.masks):
             if folder:
                 make_folder(folder)
@@ -74,7 +76,7 @@ class ObjectPictures:
     def write(self, seen: Seen, name: str) -> None:
         """Write the pictures of what was found in an image; they are named after `name`, a relative path."""
         if self.options.masks:
-            write_picture(self.options.masks / f"{name}{INSTANCES}", instance_map(seen.found))
+            write_picture(self.options.masks / f"{name}{INSTANCES}", instance_map(seen.found), self.made)
         room = PICTURE_BYTES - len(os.fsencode(f"{os.path.basename(name)}_1000__mask.png"))
         for i, class_id in enumerate(seen.found.class_ids):
             self.write_object(seen, i, f"{name}_{i + 1:02}_{shorten(safe_name(self.labels[class_id]), room)}")
@@ -82,6 +84,6 @@ class ObjectPictures:
     def write_object(self, seen: Seen, i: int, name: str) -> None:
         """Write the pictures of object i."""
         if self.options.cutouts:
-            write_picture(self.options.cutouts / f"{name}.png", cut_out(seen.image, seen.found, i))
+            write_picture(self.options.cutouts / f"{name}.png", cut_out(seen.image, seen.found, i), self.made)
         if self.options.masks and self.options.each_mask:
-            write_picture(self.options.masks / f"{name}_mask.png", object_mask(seen.found, i))
+            write_picture(self.options.masks / f"{name}_mask.png", object_mask(seen.found, i), self.made)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, Optional
 
 from segmentation import SegmentationError
 from segmentation.files import AnyPath, complete_file, reason, writing
+from segmentation.network.made import Made
 from segmentation.results.row_files import AppendedFile, partial_path, to_bytes
 from segmentation.terminal import warn
 
@@ -40,11 +41,28 @@ class PhotoFormat:
     head: what the partial file begins with
     grouped: whether neighbouring records of one photo look like one record
     kept: what is said of a partial file that is kept
+    models: the names of the models that have found what earlier runs have written
+    made: what has found what this run writes; None: it does not say
     """
 
     head = b""
     grouped = False
     kept = "the rows so far are kept"
+
+    def __init__(self) -> None:
+        self.models: set[str] = set()
+        self.made: Optional[Made] = None
+
+    def use(self, labels: Sequence[str], made: Made, path: object) -> None:
+        """Take the name of each class, and what finds the objects of this run.
+
+        Raises SegmentationError if another model has found those of earlier runs. path: of the file
+        """
+        others = self.models - {made.model}
+        if others:
+            raise SegmentationError(f"cannot add to {path}: what it holds was found by {', '.join(sorted(others))}, "
+                                    f"and this run uses {made.model}; name another file, or replace it by --overwrite")
+        self.made = made
 
     def scan(self, file: BinaryIO) -> Iterator[Record]:
         """The records of a partial file, until the first that is not complete; ValueError if it is of another kind."""

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, BinaryIO
 
 from segmentation import SegmentationError
+from segmentation.network.made import Made
 from segmentation.results.photo_files import PhotoFormat, Record, key_of, read_record, whole_lines
 from segmentation.results.row_formats import Csv, separated
 from segmentation.results.rows import Row, SeenPhoto
@@ -23,6 +24,7 @@ class PhotoLines(PhotoFormat):
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.classes: dict[int, str] = {}
 
     @staticmethod
@@ -39,6 +41,7 @@ class PhotoLines(PhotoFormat):
                 photo = json.loads(line)
                 key, number = key_of(photo["image"]["file_name"]), int(photo["image"]["id"])
                 self.classes.update((row["category_id"], row["label"]) for row in photo["annotations"])
+                self.models.update(row["model"] for row in photo["annotations"] if "model" in row)
             except (KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"the line at byte {start} is of another kind") from error
             yield Record(key, start, len(line), about=number)
@@ -58,8 +61,8 @@ class PhotoLines(PhotoFormat):
             for row in json.loads(read_record(file, record))["annotations"]:
                 yield json.dumps(row).encode() + b"\n"
 
-    def use(self, labels: Sequence[str], path: object) -> None:
-        """Take the name of each class. Raises SegmentationError if the rows of earlier runs are of other classes."""
+    def use(self, labels: Sequence[str], made: Made, path: object) -> None:
+        super().use(labels, made, path)
         for number, label in sorted(self.classes.items()):
             now = labels[number - 1] if 0 < number <= len(labels) else None
             if label != now:
@@ -68,7 +71,7 @@ class PhotoLines(PhotoFormat):
 
 
 class PhotoDataset(PhotoLines):
-    """COCO's data set: the categories, the rows as annotations, and the images; while the run goes on, as PhotoLines.
+    """COCO's data set: info, categories, the rows as annotations, and the images; while the run goes on, as PhotoLines.
 
     labels: the name of each class, once `use` has taken them
     """
@@ -77,8 +80,8 @@ class PhotoDataset(PhotoLines):
         super().__init__()
         self.labels: Sequence[str] = ()
 
-    def use(self, labels: Sequence[str], path: object) -> None:
-        super().use(labels, path)
+    def use(self, labels: Sequence[str], made: Made, path: object) -> None:
+        super().use(labels, made, path)
         self.labels = labels
 
     def take_up(self, file: BinaryIO) -> Iterator[bytes]:
@@ -106,7 +109,8 @@ class PhotoDataset(PhotoLines):
     def assemble(self, records: Sequence[Record], file: BinaryIO) -> Iterator[bytes]:
         images: list[dict[str, Any]] = []
         categories = [{"id": number, "name": label} for number, label in enumerate(self.labels, 1)]
-        yield f'{{"categories": {json.dumps(categories)}, "annotations": [\n'.encode()
+        info = self.made.info() if self.made else {}
+        yield f'{{"info": {json.dumps(info)}, "categories": {json.dumps(categories)}, "annotations": [\n'.encode()
         yield from (text.encode() for text in separated(annotations(records, file, images)))  # fills `images`
         yield f'\n], "images": {json.dumps(images)}}}\n'.encode()
 
@@ -117,13 +121,15 @@ class PhotoTable(PhotoFormat):
     grouped = True
 
     def __init__(self) -> None:
+        super().__init__()
         self.table = Csv(video=False)
         self.head = self.table.head.encode()
 
     def scan(self, file: BinaryIO) -> Iterator[Record]:
-        for key, rows in groupby(table_rows(file, len(self.table.columns) + 1), lambda row: row[0]):
-            spans = [(start, end) for _, start, end in rows]
-            yield Record(key, spans[0][0], spans[-1][1] - spans[0][0])
+        for key, rows in groupby(table_rows(file, len(self.table.columns) + 1), lambda row: row[0][0]):
+            group = list(rows)
+            self.models.update(row[-1] for row, _, _ in group)
+            yield Record(key, group[0][1], group[-1][2] - group[0][1])
 
     def text(self, rows: Sequence[Row]) -> str:
         """The record of a photo."""
@@ -141,8 +147,8 @@ class PhotoTable(PhotoFormat):
         yield from file
 
 
-def table_rows(file: BinaryIO, columns: int) -> Iterator[tuple[str, int, int]]:
-    """(first value, where it begins, where it ends, in bytes) of each row of a CSV file, from where the file stands.
+def table_rows(file: BinaryIO, columns: int) -> Iterator[tuple[list[str], int, int]]:
+    """(values, where it begins, where it ends, in bytes) of each row of a CSV file, from where the file stands.
 
     A row that the end of the file cuts off is left out. Raises ValueError for a row that has not so many columns.
     """
@@ -165,7 +171,7 @@ def table_rows(file: BinaryIO, columns: int) -> Iterator[tuple[str, int, int]]:
             raise ValueError(f"the row at byte {start}: {error}") from error
         if len(row) != columns:
             raise ValueError(f"the row at byte {start} has {len(row)} columns")
-        yield row[0], start, end
+        yield row, start, end
         start = end
 
 

@@ -2,7 +2,7 @@
 
     with PhotoFiles(options, photos, keep=True) as files:
         left_out = [photo for photo in photos if files.hold(photo)]
-        results = PhotoResults(options, net.labels, files, hides=False)
+        results = PhotoResults(options, net.labels, net.made, files, hides=False)
         results.add(seen, annotated, colors)
         files.finish()
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import only_writer
+from segmentation.network.made import Made
 from segmentation.results.outputs import ObjectPictures, ResultOptions
 from segmentation.results.photo_files import PhotoFile, PhotoFormat, check_new, key_of
 from segmentation.results.photo_formats import PhotoDataset, PhotoLines, PhotoTable
@@ -130,16 +131,17 @@ class PhotoResults:
     """Writes what was found in photos: rows, cut-outs, masks, and the report.
 
     labels: the name of each class
+    made: what finds the objects
     hides: whether the effect hides the objects, so that the report must show the annotated photos
 
-    Raises SegmentationError if a file cannot be written, or if one of `files` holds rows of other classes.
+    Raises SegmentationError if a file cannot be written, or if one of `files` holds what another model has found.
     """
 
-    def __init__(self, options: ResultOptions, labels: Sequence[str], files: PhotoFiles, hides: bool):
-        self.labels, self.files, self.hides = labels, files, hides
-        if files.json:
-            files.rows.use(labels, files.json.path)
-        self.pictures = ObjectPictures(options, labels)
+    def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, files: PhotoFiles, hides: bool):
+        self.labels, self.made, self.files, self.hides = labels, made, files, hides
+        for file in files.files:
+            file.format.use(labels, made, file.path)
+        self.pictures = ObjectPictures(options, labels, made)
 
     def add(self, seen: SeenPhoto, annotated: np.ndarray, colors: Sequence[Color]) -> None:
         """Write what was found in a photo.
@@ -148,7 +150,7 @@ class PhotoResults:
         colors: a (B, G, R) for each object
         """
         files = self.files
-        rows = describe(seen, self.labels) if files.json or files.csv else []
+        rows = describe(seen, self.labels, self.made.model) if files.json or files.csv else []
         if files.json:
             files.json.append(seen.file, files.rows.text(seen, rows), seen.image_id)
         if files.csv:
@@ -158,6 +160,7 @@ class PhotoResults:
             # The page draws the masks itself, but it must not contain what the effect hides.
             image = annotated if self.hides else seen.image
             files.report.add(seen.file, image, seen.found, self.labels, colors)
+
 
 def is_dataset(options: ResultOptions) -> bool:
     """Whether --json asks for COCO's data set, not for JSON Lines."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from segmentation.files import AnyPath, read_text
 from segmentation.instances import Instances
+from segmentation.network.made import PROGRAM, Made
 from segmentation.results.articles import END, about_of, article, failed_article, number, numbered, paragraph
 from segmentation.results.photo_files import PhotoFile, PhotoFormat, Record, key_of, read_record
 from segmentation.results.row_files import to_bytes
@@ -39,6 +40,7 @@ class PageFormat(PhotoFormat):
     kept = "the report so far is kept"
 
     def __init__(self, title: str):
+        super().__init__()
         self.title, self.note = title, ""
 
     def scan(self, file: BinaryIO) -> Iterator[Record]:
@@ -50,6 +52,7 @@ class PageFormat(PhotoFormat):
                     raise ValueError(f"there is no article at byte {start}")
                 key, objects = key_of(about["file"]), Counter[str](about.get("objects"))
                 sum(objects.values())
+                self.models.update([about["model"]] if "model" in about else [])
             except (KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"the article at byte {start} is of another kind") from error
             if lines[-1] != END:
@@ -86,8 +89,9 @@ class PageFormat(PhotoFormat):
             objects.update(record.about)
             shown_in.update(record.about.keys())
         failed = sum(not record.whole for record in records)
+        notes = paragraph("note", self.made.demo if self.made else "") + paragraph("note", self.note)
         return Template(head).substitute(
-            title=escape(self.title), note=paragraph("note", self.note),
+            title=escape(self.title), note=notes, made=made_by(self.made) if self.made else "",
             totals=totals(len(records) - failed, objects, failed), chart=chart(objects, shown_in))
 
 
@@ -138,7 +142,8 @@ class Report(PhotoFile):
         colors: a (B, G, R) for each object
         """
         names = [labels[class_id] for class_id in found.class_ids]
-        self.append(name, article(name, image, found, names, colors), Counter(names))
+        model = self.format.made.model if self.format.made else ""
+        self.append(name, article(name, image, found, names, colors, model), Counter(names))
 
     def add_failure(self, name: str, reason: str) -> None:
         """Add a photo that could not be segmented, and why; not in place of what an earlier run found in it."""
@@ -162,6 +167,13 @@ def read_article(file: BinaryIO) -> list[bytes]:
 def ends_page(file: BinaryIO) -> bool:
     """Whether the rest of a file is the end of a page."""
     return file.read().endswith(b"</html>\n")
+
+
+def made_by(made: Made) -> str:
+    """What made the page, HTML: one line, and the whole hash when the pointer is over it."""
+    return (f'<p class="made">Found by <b title="SHA-256 {made.sha256}">{escape(made.model)}</b> '
+            f'(SHA-256 {made.sha256[:12]}&hellip;) on {escape(made.engine)}, size {made.size_text}, confidence above '
+            f'{made.confidence:g}, {made.day}, {PROGRAM} {made.version}.</p>\n')
 
 
 def totals(pictures: int, objects: Mapping[str, int], failed: int) -> str:

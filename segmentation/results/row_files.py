@@ -5,7 +5,7 @@
     NAME.csv, NAME.partial.csv
 
     rows = RowFile("out/rows.csv", Csv(video=True))
-    rows.add(describe(seen, labels))
+    rows.add(describe(seen, labels, made.model))
     mark = rows.mark()
 
 A later run continues the partial file after the mark: RowFile(..., resume_at=mark).

@@ -53,7 +53,7 @@ class JsonList(JsonLines):
 class Csv(RowFormat):
     """A table for spreadsheets: the file, or the frame and its time, then the columns."""
 
-    columns = ("label", "score", "x0", "y0", "x1", "y1", "mask_area", "red", "green", "blue")
+    columns = ("label", "score", "x0", "y0", "x1", "y1", "mask_area", "red", "green", "blue", "model")
 
     def __init__(self, video: bool, tracked: bool = False):
         self.first = (("frame", "time") if video else ("file",)) + (("track",) if tracked else ())
@@ -66,7 +66,7 @@ class Csv(RowFormat):
         """A row as a line of the table."""
         x, y, width, height = row["bbox"]
         return csv_line([*(row[name] for name in self.first), row["label"], row["score"], x, y, x + width, y + height,
-                         row["area"], *row["color"]])
+                         row["area"], *row["color"], row["model"]])
 
 
 def csv_line(values: Iterable[Any]) -> str:

@@ -1,7 +1,8 @@
 """Results for other programs: what was found in a picture, as rows of plain values.
 
 A row is one object in one picture. Beside COCO's own keys it has `label`, `number` (from 1 in each picture, the value
-of the object's pixels in --masks) and, for videos, `frame` and `time` or, for photos, `file`.
+of the object's pixels in --masks), `model` (the name of what found it) and, for videos, `frame` and `time` or, for
+photos, `file`.
 """
 
 from collections.abc import Sequence
@@ -73,9 +74,12 @@ class SeenFrame:
 Seen = Union[SeenPhoto, SeenFrame]
 
 
-def describe(seen: Seen, labels: Sequence[str]) -> list[Row]:
-    """The rows of a picture's objects, in their order: COCO's results, area and more."""
-    return [describe_one(seen, labels, i) for i in range(len(seen.found))]
+def describe(seen: Seen, labels: Sequence[str], model: str) -> list[Row]:
+    """The rows of a picture's objects, in their order: COCO's results, area and more.
+
+    model: the name of what has found them
+    """
+    return [{**describe_one(seen, labels, i), "model": model} for i in range(len(seen.found))]
 
 
 def describe_one(seen: Seen, labels: Sequence[str], i: int) -> Row:

@@ -85,16 +85,18 @@ class Timeline:
                  [sum(sums.get(label, 0) for label in group) / frames for _, frames, sums in self.points])
                 for group in labels]
 
-    def write(self, path: Union[str, Path], colors: Optional[Mapping[str, Color]] = None, title: str = "") -> None:
+    def write(self, path: Union[str, Path], colors: Optional[Mapping[str, Color]] = None, title: str = "",
+              made: str = "") -> None:
         """Write the plot as a PNG file: a row for each class over one axis of time.
 
         colors: {label: (B, G, R)}; grey for a label that is missing
+        made: a text in the file that says what has found the objects
 
         Raises SegmentationError if the file cannot be written.
         """
         figure = draw(self.rows(), self.edges(), colors or {}, title)
         with complete_file(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=DPI)
+            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Description": made} if made else None)
 
 
 def draw(rows: Sequence[tuple[str, list[float]]], edges: Sequence[float], colors: Mapping[str, Color],

@@ -1,6 +1,6 @@
 """What a run writes of a video beside the video: rows, cut-outs and masks, a timeline. VideoResults.
 
-    with VideoResults(options, net.labels, network_rate=25 / 3) as results:
+    with VideoResults(options, net.labels, net.made, network_rate=25 / 3) as results:
         results.add(seen)
         state = results.state()
         for temporary, final in results.complete():
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from segmentation.network.made import Made
 from segmentation.results.outputs import ObjectPictures, ResultOptions
 from segmentation.results.row_files import RowFile, rows_fit, temporary_path
 from segmentation.results.row_formats import Csv, JsonLines, JsonList, RowFormat
@@ -28,6 +29,7 @@ class VideoResults:
     rows stay under their partial names, and there is no plot.
 
     labels: the name of each class
+    made: what finds the objects
     network_rate: how many frames a second the network runs on: the frame rate divided by --every
     state: from `state()` of the run to resume, with the tracker's as "ids"; None: a new run
     tracker: numbers the objects; None without --track
@@ -35,16 +37,16 @@ class VideoResults:
     Raises SegmentationError if a file or folder cannot be written, or does not fit the state.
     """
 
-    def __init__(self, options: ResultOptions, labels: Sequence[str], network_rate: float,
+    def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, network_rate: float,
                  state: Optional[dict[str, Any]] = None):
-        self.options, self.labels = options, labels
+        self.options, self.labels, self.made = options, labels, made
         self.completed: list[tuple[Path, Path]] = []
         new, state = state is None, state or {}
         marks = state.get("rows", {})
         # First those that may lack a package, so that no file is begun in vain.
         self.tracker = Tracker(network_rate, state.get("ids")) if options.track else None
         self.timeline = Timeline(state.get("timeline")) if options.timeline else None
-        self.pictures = ObjectPictures(options, labels)
+        self.pictures = ObjectPictures(options, labels, made)
         self.rows = {kind: RowFile(path, row_format, None if new else marks.get(kind, []))
                      for kind, (path, row_format) in row_files(options).items()}
 
@@ -63,7 +65,7 @@ class VideoResults:
 
     def add(self, seen: SeenFrame) -> None:
         """Write what was found in a frame."""
-        rows = describe(seen, self.labels) if self.rows else []
+        rows = describe(seen, self.labels, self.made.model) if self.rows else []
         for file in self.rows.values():
             file.add(rows)
         self.pictures.write(seen, f"frame_{seen.image_id:06}")
@@ -80,7 +82,8 @@ class VideoResults:
         pairs = [(file.complete(), file.path) for file in self.rows.values()]
         if self.timeline and self.options.timeline:
             plot = temporary_path(self.options.timeline)
-            self.timeline.write(plot, dict(zip(self.labels, class_colors(len(self.labels)))))
+            self.timeline.write(plot, dict(zip(self.labels, class_colors(len(self.labels)))),
+                                made=self.made.text)
             pairs.append((plot, self.options.timeline))
         self.completed = pairs
         return pairs

@@ -16,6 +16,7 @@ import av
 import numpy as np
 
 from segmentation.instances import Instances
+from segmentation.network.made import Made
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import ModelFiles
 from segmentation.threads import ReadAhead
@@ -87,11 +88,14 @@ Item = Union[StreamFrame, Sound]
 
 
 class NetworkFacts(NamedTuple):
-    """What a run must know about its network: the labels and colours of the classes, and the files of the model."""
+    """What a run must know about its network: the labels and colours of the classes, the files of the model, and what
+    results say of it.
+    """
 
     labels: Sequence[str]
     colors: Sequence[Color]
     files: ModelFiles
+    made: Made
 
 
 class VideoLooks(Protocol):
@@ -173,7 +177,7 @@ class OwnLooks:
     def __init__(self, source: VideoSource, partial: PartialVideo, net: MaskRCNN, every: int,
                  stopped: Callable[[], bool]):
         self.source, self.partial, self.net, self.every, self.stopped = source, partial, net, every, stopped
-        self.facts = NetworkFacts(net.labels, net.colors, net.files)
+        self.facts = NetworkFacts(net.labels, net.colors, net.files, net.made)
 
     @property
     def frames(self) -> Optional[int]:

@@ -8,6 +8,7 @@ from clips import number_in
 
 import mask_rcnn_video
 from segmentation.instances import Instances
+from segmentation.network.made import Made
 from segmentation.network.weights import ModelFiles
 
 
@@ -15,6 +16,7 @@ class FoundNet:
     """Stands for the network: one object that moves to the right with the frame's number."""
 
     labels, colors, files = ("person",) * 90, [(0, 255, 0)], ModelFiles(*[Path(__file__)] * 4)
+    made = Made("stub", "0" * 64, "nothing", "keep", 0.5)
 
     def __init__(self):
         self.seen, self.hook = [], lambda number: None

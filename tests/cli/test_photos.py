@@ -1,5 +1,7 @@
 """The photo command line, end to end on the tiny network, in-process."""
 
+import csv
+import hashlib
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import MODEL_FOLDER, ROOT
+from PIL import Image
 from tiny_graph import frozen_graph, tiny_consts
 
 import mask_rcnn
@@ -136,24 +139,63 @@ def test_a_bad_model_is_one_line_and_exit_1(photo, tmp_path, capsys):
 
 def test_no_network_and_no_weights_is_one_line_and_exit_1(photo, model_folder, capsys):
     assert mask_rcnn.main(["-i", str(photo), "-m", str(model_folder)]) == 1
-    notice, error = capsys.readouterr().err.splitlines()
-    assert notice.startswith("Downloading data from")
+    error, = capsys.readouterr().err.splitlines()
     assert error.startswith("[ERROR] the weights are missing and could not be fetched")
 
 
-def test_no_network_and_no_weights_falls_back_on_the_demo_graph_and_says_so(photo, model_folder, tmp_path, capsys):
+@pytest.fixture
+def demo_folder(model_folder):
+    """A model folder with a demo graph that knows two classes, and no weights."""
     consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
     biases = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"
     consts[biases][[0, 11]] = 1e-9, -1e-9  # the four of person and those of car
     (model_folder / DEMO).write_bytes(frozen_graph(consts))
     (model_folder / DEMO).with_suffix(".config").write_text(Resizer(129, 161).config())
-    assert mask_rcnn.main(["-i", str(photo), "-m", str(model_folder), "-o", str(tmp_path / "out")]) == 0
+    return model_folder
+
+
+def test_no_network_and_no_weights_falls_back_on_the_demo_graph_and_says_so(photo, demo_folder, tmp_path, capsys):
+    assert mask_rcnn.main(["-i", str(photo), "-m", str(demo_folder), "-o", str(tmp_path / "out")]) == 0
     out, err = capsys.readouterr()
-    notice, which, how = err.splitlines()
-    assert notice.startswith("Downloading data from")
-    assert which.startswith("[WARNING] this is not the COCO network") and which.endswith(": person, car")
-    assert ARCHIVE_URL in how and ARCHIVE_SHA256 in how and str(model_folder) in how
+    which, how, last = err.splitlines()
+    assert which.startswith("[WARNING] this is not the COCO network") and which.endswith("2 of the 90 kinds of object: "
+                                                                                         "person, car")
+    assert last.startswith("[WARNING] This was found by the demo graph") and "only 2 of the 90 kinds of object" in last
+    assert ARCHIVE_URL in how and ARCHIVE_SHA256 in how and str(demo_folder) in how
     assert "saved" in out and (tmp_path / "out" / "photo_segmented.png").exists()
+
+
+def test_classes_that_the_demo_graph_cannot_know_are_named(photo, demo_folder, tmp_path, capsys):
+    command = ["-i", str(photo), "-m", str(demo_folder), "-o", str(tmp_path / "out")]
+    assert mask_rcnn.main([*command, "--classes", "giraffe,person,toaster"]) == 0
+    assert "has never seen these, so it cannot find them: giraffe, toaster\n" in capsys.readouterr().err
+    assert mask_rcnn.main([*command, "--classes", "person", "--exclude", "giraffe"]) == 0
+    assert "never seen" not in capsys.readouterr().err
+
+
+def test_no_demo_refuses_the_demo_graph(photo, demo_folder, tmp_path, capsys):
+    assert mask_rcnn.main(["-i", str(photo), "-m", str(demo_folder), "-o", str(tmp_path / "out"), "--no-demo"]) == 1
+    error, = capsys.readouterr().err.splitlines()
+    assert error.startswith("[ERROR] the weights are missing") and "--weights" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_result_of_the_demo_graph_says_so(photo, demo_folder, tmp_path):
+    out = tmp_path / "out"
+    assert mask_rcnn.main(["-i", str(photo), "-m", str(demo_folder), "-o", str(out), "-c", "0.01", "--no-show",
+                           "--json", str(out / "r.json"), "--csv", str(out / "r.csv"), "--report", str(out / "r.html"),
+                           "--masks", str(out / "masks")]) == 0
+    info = json.loads((out / "r.json").read_text())["info"]
+    assert info["model"] == "demo_inference_graph" and info["confidence"] == 0.01
+    assert info["sha256"] == hashlib.sha256((demo_folder / DEMO).read_bytes()).hexdigest()
+    rows = list(csv.DictReader((out / "r.csv").read_text().splitlines()))
+    assert rows and {row["model"] for row in rows} == {"demo_inference_graph"}
+    page, warning = (out / "r.html").read_text(), "it knows only 2 of the 90 kinds of object"
+    assert warning in info["warning"] and warning in page and info["sha256"] in page
+    for picture in (out / "photo_segmented.png", out / "masks" / "photo_instances.png"):
+        with Image.open(picture) as opened:
+            text = opened.info["Description"]
+        assert text.startswith(f"demo_inference_graph (SHA-256 {info['sha256']})") and warning in text
 
 
 def test_an_output_that_is_a_file_is_one_line_a_photo(run, photo, tmp_path, capsys):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import MADE
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances
@@ -39,7 +40,7 @@ def do(options, photos=PHOTOS, fail=(), stop_before=None, labels=LABELS, **modes
     """A run over photos that does those that its files lack; these photos, or None if it was stopped."""
     done = []
     with PhotoFiles(options, photos, **modes) as files:
-        results = PhotoResults(options, labels, files, hides=False)
+        results = PhotoResults(options, labels, MADE, files, hides=False)
         for photo in photos:
             if photo == stop_before:
                 return None
@@ -140,7 +141,7 @@ def test_after_a_stop_in_an_overwriting_run_nothing_of_the_replaced_files_comes_
     options, expected = whole
     other = Instances(FOUND.boxes, FOUND.scores, np.int32([7, 8]), FOUND.masks, FOUND.image_hw)
     with PhotoFiles(options, PHOTOS) as files:
-        results = PhotoResults(options, LABELS, files, hides=False)
+        results = PhotoResults(options, LABELS, MADE, files, hides=False)
         for number, photo in enumerate(PHOTOS, 1):
             results.add(SeenPhoto(IMAGE, other, number, photo, Path("a")), IMAGE, COLORS)
         files.finish()
@@ -281,7 +282,7 @@ class Full:
 def test_a_full_disk_loses_one_photo(whole, tmp_path, name):
     options, expected = whole
     with PhotoFiles(options, PHOTOS) as files:
-        results = PhotoResults(options, LABELS, files, hides=False)
+        results = PhotoResults(options, LABELS, MADE, files, hides=False)
         for photo in PHOTOS:
             on_disk, file = getattr(files, name).file, getattr(files, name).file.file
             if photo == "a.jpg":
@@ -316,7 +317,7 @@ def test_a_file_that_cannot_be_completed_keeps_no_other_from_that(whole, tmp_pat
 def test_ctrl_c_shows_the_report_and_keeps_the_rows(whole, tmp_path):
     options, expected = whole
     with pytest.raises(KeyboardInterrupt), PhotoFiles(options, PHOTOS) as files:
-        results = PhotoResults(options, LABELS, files, hides=False)
+        results = PhotoResults(options, LABELS, MADE, files, hides=False)
         results.add(seen("a.jpg", 1), IMAGE, COLORS)
         raise KeyboardInterrupt
     assert sorted(contents(tmp_path / "r")) == ["o.html", "o.partial.csv", "o.partial.jsonl"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import MADE
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances
@@ -39,7 +40,7 @@ def photo_results(options, photos=(), hides=False, finish=True, **modes):
     """PhotoResults for these photos, or the first ten of a.jpg, b.jpg, ...; completed at the end."""
     photos = photos or [f"{letter}.jpg" for letter in "abcdefghij"]
     with PhotoFiles(options, photos, **modes) as files:
-        yield PhotoResults(options, LABELS, files, hides)
+        yield PhotoResults(options, LABELS, MADE, files, hides)
         if finish:
             files.finish()
 
@@ -124,7 +125,7 @@ def test_the_pictures_of_a_photo_in_a_subfolder_are_in_one_too_and_their_names_a
     options = ResultOptions(masks=tmp_path / "masks", cutouts=tmp_path / "cut", each_mask=True)
     labels = ("\N{GRINNING FACE}\N{VARIATION SELECTOR-16}中" * 30,) * 90
     with PhotoFiles(options) as files:
-        results = PhotoResults(options, labels, files, hides=False)
+        results = PhotoResults(options, labels, MADE, files, hides=False)
         for name in ("x", "n" * NAME_BYTES):
             results.add(photo(1, "in/a/x.jpg", f"a/{name}"), IMAGE, COLORS)
     assert sorted(os.listdir(tmp_path)) == ["cut", "masks"] and len(names(tmp_path / "cut/a")) == 4
@@ -142,7 +143,7 @@ def test_json_lines_are_one_for_each_object(tmp_path):
 # ---- The end of a run ------------------------------------------------------------------------------------
 
 def test_a_stopped_run_keeps_its_partial_rows(tmp_path, capsys):
-    with VideoResults(ResultOptions(json=tmp_path / "o.json"), LABELS, 25) as results:
+    with VideoResults(ResultOptions(json=tmp_path / "o.json"), LABELS, MADE, 25) as results:
         results.add(frame(0))
     assert names(tmp_path) == ["o.partial.jsonl"]
     assert len([json.loads(line) for line in (tmp_path / "o.partial.jsonl").open()]) == 2
@@ -160,14 +161,14 @@ def test_an_error_keeps_the_partial_rows(tmp_path, capsys, error):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SegmentationError, match="cannot write to"):
-        PhotoResults(ResultOptions(cutouts=tmp_path / "file"), LABELS, PhotoFiles(ResultOptions()), hides=False)
+        PhotoResults(ResultOptions(cutouts=tmp_path / "file"), LABELS, MADE, PhotoFiles(ResultOptions()), hides=False)
 
 
 # ---- Videos ----------------------------------------------------------------------------------------------
 
 def test_a_video_writes_what_is_asked_for(tmp_path):
     options = ResultOptions(tmp_path / "o.json", tmp_path / "o.csv", tmp_path / "cut", tmp_path / "masks")
-    with VideoResults(options, LABELS, 25 / 3) as results:
+    with VideoResults(options, LABELS, MADE, 25 / 3) as results:
         assert results.tracker is None and list(results.state()) == ["rows"]
         for number in (0, 3):
             results.add(frame(number))
@@ -190,12 +191,12 @@ def whole_and_part(tmp_path):
     pytest.importorskip("matplotlib", reason='pip install ".[timeline]"')
     whole, part = (ResultOptions(folder / "o.json", folder / "o.csv", timeline=folder / "t.png")
                    for folder in (tmp_path / "whole", tmp_path / "part"))
-    with VideoResults(whole, LABELS, 25) as results:
+    with VideoResults(whole, LABELS, MADE, 25) as results:
         for number in range(6):
             results.add(frame(number))
         finish(results)
     states = []
-    with VideoResults(part, LABELS, 25) as results:
+    with VideoResults(part, LABELS, MADE, 25) as results:
         for number in range(4):
             states.append(json.loads(json.dumps(results.state())))
             results.add(frame(number))
@@ -207,7 +208,7 @@ def test_a_resumed_video_has_the_rows_of_one_that_was_not_stopped(tmp_path, whol
     _, part, states = whole_and_part
     assert names(tmp_path / "part") == ["o.partial.csv", "o.partial.jsonl"]  # no plot of a run that was stopped
     assert VideoResults.fit(part, states[done])
-    with VideoResults(part, LABELS, 25, states[done]) as results:
+    with VideoResults(part, LABELS, MADE, 25, states[done]) as results:
         for number in range(done, 6):
             results.add(frame(number))
         finish(results)
@@ -222,7 +223,7 @@ def test_partial_files_that_do_not_fit_a_resume_point_are_seen(tmp_path, whole_a
     partial.write_bytes(partial.read_bytes()[:200])
     assert [VideoResults.fit(part, state) for state in states] == [True, True, False, False]
     with pytest.raises(SegmentationError, match=r"cannot go on with .*o\.partial\.csv"):
-        VideoResults(part, LABELS, 25, states[3])
+        VideoResults(part, LABELS, MADE, 25, states[3])
     more = dataclasses.replace(part, csv=None, json=tmp_path / "part" / "other.json")
     assert not VideoResults.fit(more, states[1])
     for broken in (None, [], {}, {"rows": None}, {"rows": {"json": [5]}}, {**states[1], "timeline": None}):
@@ -232,7 +233,7 @@ def test_partial_files_that_do_not_fit_a_resume_point_are_seen(tmp_path, whole_a
 def test_complete_renames_nothing(tmp_path, whole_and_part, capsys):
     whole, _, _ = whole_and_part
     before = {name: (tmp_path / "whole" / name).read_bytes() for name in names(tmp_path / "whole")}
-    with VideoResults(whole, LABELS, 25) as results:
+    with VideoResults(whole, LABELS, MADE, 25) as results:
         pairs = results.complete()
     assert [(temporary.name, final) for temporary, final in pairs] == [
         ("o.partial.json", whole.json), ("o.partial.csv", whole.csv), ("t.partial.png", whole.timeline)]
@@ -244,11 +245,11 @@ def test_complete_renames_nothing(tmp_path, whole_and_part, capsys):
 def test_a_tracked_video_goes_on_with_its_numbers(tmp_path):
     pytest.importorskip("trackers", reason='pip install ".[tracks]"')
     options = ResultOptions(json=tmp_path / "o.json", csv=tmp_path / "o.csv", track=True)
-    with VideoResults(options, LABELS, 25) as results:
+    with VideoResults(options, LABELS, MADE, 25) as results:
         for number in range(3):
             results.add(frame(number, results.tracker(FOUND)))
         state = {"ids": results.tracker.state(), **results.state()}
-    with VideoResults(options, LABELS, 25, state) as results:
+    with VideoResults(options, LABELS, MADE, 25, state) as results:
         results.add(frame(3, results.tracker(FOUND)))
         finish(results)
     assert [row["track"] for row in json.loads((tmp_path / "o.json").read_text())] == [0, 1] * 4

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import MADE
 from pycocotools import mask as rle_masks
 from pycocotools.coco import COCO
 
@@ -38,7 +39,7 @@ def at_frame(seen, frame, tracks=None):
 
 
 def test_a_row_says_what_coco_says(seen):
-    row, disc = describe(seen, LABELS)
+    row, disc = describe(seen, LABELS, MADE.model)
     assert row["bbox"] == [10, 20, 20, 30] and row["category_id"] == 3 and row["label"] == "class 2"
     assert row["area"] == 600 and row["color"] == [250, 20, 10] and row["score"] == 0.9 and row["number"] == 1
     mask = rle_masks.decode(row["segmentation"])
@@ -47,20 +48,20 @@ def test_a_row_says_what_coco_says(seen):
 
 
 def test_a_row_of_a_photo_has_its_file_and_one_of_a_frame_its_time_and_tracks(seen):
-    row = describe(seen, LABELS)[0]
+    row = describe(seen, LABELS, MADE.model)[0]
     assert list(row) == ["image_id", "category_id", "bbox", "score", "segmentation", "area", "iscrowd", "label",
-                         "number", "file", "color"]
+                         "number", "file", "color", "model"]
     assert row["image_id"] == 7 and row["file"] == "a,b.jpg"
-    first, second = describe(SeenFrame(seen.image, seen.found, 3, 1 / 3, [12, 5]), LABELS)
+    first, second = describe(SeenFrame(seen.image, seen.found, 3, 1 / 3, [12, 5]), LABELS, MADE.model)
     assert list(first) == ["image_id", "category_id", "bbox", "score", "segmentation", "area", "iscrowd", "label",
-                           "number", "frame", "time", "color", "track"]
+                           "number", "frame", "time", "color", "track", "model"]
     assert (first["image_id"], first["frame"], first["time"], first["track"]) == (3, 3, 0.333333, 12)
-    assert second["track"] == 5 and "track" not in describe(at_frame(seen, 3), LABELS)[0]
+    assert second["track"] == 5 and "track" not in describe(at_frame(seen, 3), LABELS, MADE.model)[0]
 
 
 def test_the_mask_of_a_row_is_that_of_the_instances(seen):
     found = dataclasses.replace(seen.found, threshold=0.9, interpolation="nearest")
-    for i, row in enumerate(describe(dataclasses.replace(seen, found=found), LABELS)):
+    for i, row in enumerate(describe(dataclasses.replace(seen, found=found), LABELS, MADE.model)):
         (x, y, width, height), mask = row["bbox"], rle_masks.decode(row["segmentation"])
         expected = paste_mask(found.masks[i], found.boxes[i], 0.9, "nearest")
         assert np.array_equal(mask[y:y + height, x:x + width], expected) and mask.sum() == expected.sum() == row["area"]
@@ -68,22 +69,22 @@ def test_the_mask_of_a_row_is_that_of_the_instances(seen):
 
 def test_photos_make_a_data_set_that_pycocotools_opens(tmp_path, seen):
     form = PhotoDataset()
-    form.use(LABELS, "r.json")
+    form.use(LABELS, MADE, "r.json")
     rows = PhotoFile(tmp_path / "out" / "r.json", form)
-    rows.append(seen.file, form.text(seen, describe(seen, LABELS)), 7)
+    rows.append(seen.file, form.text(seen, describe(seen, LABELS, MADE.model)), 7)
     rows.finish()
     truth = COCO(str(tmp_path / "out" / "r.json"))
     assert truth.dataset["images"] == [{"id": 7, "file_name": "a,b.jpg", "width": 80, "height": 60}]
     assert truth.getImgIds() == [7] and len(truth.getAnnIds()) == 2 and truth.cats[3]["name"] == "class 2"
     results = truth.loadRes(truth.dataset["annotations"])
     assert [truth.annToMask(entry).sum() for entry in results.loadAnns(results.getAnnIds())] == [
-        entry["area"] for entry in describe(seen, LABELS)]
+        entry["area"] for entry in describe(seen, LABELS, MADE.model)]
 
 
 def test_frames_make_a_list_that_load_res_takes(tmp_path, seen):
     rows = RowFile(tmp_path / "r.json", JsonList())
     for frame in (0, 3):
-        rows.add(describe(at_frame(seen, frame), LABELS))
+        rows.add(describe(at_frame(seen, frame), LABELS, MADE.model))
     os.replace(rows.complete(), tmp_path / "r.json")
     truth = COCO()
     truth.dataset = {"images": [{"id": 0}, {"id": 3}], "categories": [{"id": 1}, {"id": 3}], "annotations": []}
@@ -101,7 +102,7 @@ def test_the_partial_file_is_whole_at_every_moment(tmp_path, seen, row_format, r
     rows = RowFile(path, row_format)
     assert read(partial_path(path).read_text()) == []
     for frame in range(5):
-        rows.add(describe(at_frame(seen, frame), LABELS) if frame % 2 == 0 else [])
+        rows.add(describe(at_frame(seen, frame), LABELS, MADE.model) if frame % 2 == 0 else [])
         there = read(partial_path(path).read_text())
         assert [int(row["frame"]) for row in there] == [f for f in range(0, frame + 1, 2) for _ in range(2)]
         assert os.listdir(tmp_path) == ["rows.partial.jsonl"]
@@ -115,7 +116,7 @@ def test_each_picture_is_one_write(tmp_path, seen):
             writes.append(bytes(data))
             return len(data)
     rows.file.file = Counted()
-    rows.add(describe(at_frame(seen, 1), LABELS))
+    rows.add(describe(at_frame(seen, 1), LABELS, MADE.model))
     assert len(writes) == 1 and writes[0].count(b"\n") == 2
 
 
@@ -124,7 +125,7 @@ def make_resumable(path, row_format, seen, done):
     rows, marks = RowFile(path, row_format), []
     marks.append(rows.mark())
     for frame in range(4):
-        rows.add(describe(at_frame(seen, frame), LABELS))
+        rows.add(describe(at_frame(seen, frame), LABELS, MADE.model))
         marks.append(rows.mark())
     rows.file.file.close()
     return json.loads(json.dumps(marks[done]))
@@ -139,7 +140,7 @@ FORMATS = pytest.mark.parametrize("make, name", [(JsonList, "r.json"), (JsonLine
 def test_a_resumed_file_is_what_an_uninterrupted_one_is(tmp_path, seen, make, name, done):
     whole = RowFile(tmp_path / name, make())
     for frame in range(6):
-        whole.add(describe(at_frame(seen, frame), LABELS))
+        whole.add(describe(at_frame(seen, frame), LABELS, MADE.model))
     expected = whole.complete().read_bytes()
     mark = make_resumable(tmp_path / name, make(), seen, done)
     with open(partial_path(tmp_path / name), "ab") as file:
@@ -147,7 +148,7 @@ def test_a_resumed_file_is_what_an_uninterrupted_one_is(tmp_path, seen, make, na
     assert rows_fit(tmp_path / name, make(), mark)
     again = RowFile(tmp_path / name, make(), resume_at=mark)
     for frame in range(done, 6):
-        again.add(describe(at_frame(seen, frame), LABELS))
+        again.add(describe(at_frame(seen, frame), LABELS, MADE.model))
     assert again.complete().read_bytes() == expected and again.mark() == whole.mark()
 
 
@@ -180,7 +181,7 @@ def test_the_table_of_other_columns_is_not_gone_on_with(tmp_path, seen):
 
 def test_a_full_disk_leaves_whole_pictures(tmp_path, seen):
     rows = RowFile(tmp_path / "r.jsonl", JsonLines())
-    rows.add(describe(at_frame(seen, 0), LABELS))
+    rows.add(describe(at_frame(seen, 0), LABELS, MADE.model))
     before, file = partial_path(rows.path).read_bytes(), rows.file.file
 
     class Full:
@@ -192,10 +193,10 @@ def test_a_full_disk_leaves_whole_pictures(tmp_path, seen):
             return file.write(data[:len(data) - 200])
     rows.file.file = Full()
     with pytest.raises(SegmentationError, match=r"cannot write .*r\.partial\.jsonl: No space left on device"):
-        rows.add(describe(at_frame(seen, 1), LABELS))
+        rows.add(describe(at_frame(seen, 1), LABELS, MADE.model))
     assert partial_path(rows.path).read_bytes() == before
     rows.file.file = file
-    rows.add(describe(at_frame(seen, 2), LABELS))
+    rows.add(describe(at_frame(seen, 2), LABELS, MADE.model))
     assert [json.loads(line)["frame"] for line in partial_path(rows.path).read_text().splitlines()] == [0, 0, 2, 2]
 
 
@@ -207,17 +208,17 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
 
 def test_csv_quotes_what_must_be_quoted(tmp_path, seen):
     rows = RowFile(tmp_path / "r.csv", Csv(video=False))
-    rows.add(describe(seen, LABELS))
+    rows.add(describe(seen, LABELS, MADE.model))
     os.replace(rows.complete(), tmp_path / "r.csv")
     first, _ = csv.DictReader((tmp_path / "r.csv").read_text().splitlines())
     assert first == {"file": "a,b.jpg", "label": "class 2", "score": "0.9", "x0": "10", "y0": "20", "x1": "30",
-                     "y1": "50", "mask_area": "600", "red": "250", "green": "20", "blue": "10"}
+                     "y1": "50", "mask_area": "600", "red": "250", "green": "20", "blue": "10", "model": "stub"}
 
 
 def test_many_pictures_do_not_stay_in_memory(tmp_path, seen):
     import tracemalloc
 
-    rows, texts = RowFile(tmp_path / "r.jsonl", JsonLines()), describe(seen, LABELS)
+    rows, texts = RowFile(tmp_path / "r.jsonl", JsonLines()), describe(seen, LABELS, MADE.model)
     tracemalloc.start()
     for _ in range(10_000):
         rows.add(texts)

@@ -121,7 +121,7 @@ def test_a_scheduler_that_goes_away_is_waited_for(segment, dask, tmp_path, monke
 def test_without_dask_the_scheduler_option_says_what_to_install(segment, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "segmentation.workers.dask_cluster", raising=False)
-    monkeypatch.setattr("segmentation.cli.spreading.find_model", lambda *args: pytest.fail("looked for the model"))
+    monkeypatch.setattr("segmentation.cli.spreading.find_files", lambda *args: pytest.fail("looked for the model"))
     assert segment(make_clip(tmp_path / "in.mp4", 5), "two.avi", "--scheduler", "tcp://127.0.0.1:1") == 1
     assert "needs Dask: pip install distributed" in capsys.readouterr().err
 
