@@ -19,6 +19,8 @@ from segmentation import SegmentationError
 from segmentation.files import reason
 from segmentation.training.dataset import Dataset, Outline, Picture, leave_out
 
+NAMED = 10  # so many pictures that are missing are named; of the rest, how many they are
+
 
 def load_coco(annotations: Union[str, Path], images: Union[str, Path], coco_names: Sequence[str]) -> Dataset:
     """The Dataset of a JSON file and a folder of pictures.
@@ -66,11 +68,12 @@ def read_json(path: Union[str, Path]) -> dict[str, list[dict]]:
 def find_pictures(entries: Sequence[dict], folder: Path, labels: Mapping[int, int]) -> dict[Any, Picture]:
     """COCO's id -> Picture, of those entries of `images` whose file is in the folder.
 
-    labels: category_id -> class from 0. Raises SegmentationError where there is no such folder.
+    labels: category_id -> class from 0. Raises SegmentationError where there is no such folder, or none of the files
+    is in it.
     """
     if not folder.is_dir():
         raise SegmentationError(f"there is no folder of pictures {folder}: name one with --images")
-    pictures = {}
+    pictures, missing = {}, []
     for entry in entries:
         try:
             picture, number = picture_of(entry, folder, labels), entry["id"]
@@ -80,7 +83,14 @@ def find_pictures(entries: Sequence[dict], folder: Path, labels: Mapping[int, in
         if picture.path.is_file():
             pictures[number] = picture
         else:
-            leave_out(f"{picture.path} is missing")
+            missing.append(picture.path)
+    if missing and not pictures:
+        raise SegmentationError(f"none of the {len(missing)} annotated pictures is in {folder}, first of them "
+                                f"{missing[0].name}: name their folder with --images")
+    for path in missing[:NAMED]:
+        leave_out(f"{path} is missing")
+    if len(missing) > NAMED:
+        leave_out(f"{len(missing) - NAMED} more pictures are missing in {folder}")
     return pictures
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason='training needs pip install ".[train]"')
 pytest.importorskip("pycocotools", reason='training needs pip install ".[train]"')
 
 from pycocotools import mask as rle_masks
-from training.made_data import NAMES, read, write
+from training.made_data import NAMES, OWN, make_folder, read, write
 
 from segmentation import SegmentationError
 from segmentation.network.resizing import Resizer
@@ -40,6 +40,17 @@ def test_classes_that_were_not_looked_for_and_rare_ones(folder):
     times = [sum(picture.path == own.path for picture in often.pictures) for own in data.pictures]
     assert set(times[:3]) <= {1, 2} and 2 in times[:3] and times[3:] == [1] * 3  # sqrt(1 / 0.5) = 1.41
     assert len(dataset.joined([data, data])) == 12
+
+
+def test_pictures_in_another_folder_are_one_line_and_many_missing_ones_are_counted(tmp_path, capsys):
+    make_folder(tmp_path, OWN, 14)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(SegmentationError, match="none of the 14 annotated pictures is in"):
+        coco.load_coco(tmp_path / "a.json", tmp_path / "other", NAMES)
+    (tmp_path / "0.png").rename(tmp_path / "other" / "0.png")
+    coco.load_coco(tmp_path / "a.json", tmp_path / "other", NAMES)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11 and lines[-1].endswith(f"3 more pictures are missing in {tmp_path / 'other'}")
 
 
 def test_load_coco_refuses_a_missing_folder(folder):
