@@ -1,13 +1,14 @@
-"""What the network found in a picture: Instances; decode (raw outputs to pixels); paste_mask."""
+"""What the network found in a picture: Instances, each an Instance; decode (raw outputs to pixels); paste_mask."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Union
+from typing import Any, TypeVar, Union, overload
 
 import cv2
 import numpy as np
 
 PASTED_PIXELS = 1 << 26  # Instances keep pasted masks of at most so many pixels, 64 MB, or one larger mask
+Kind = TypeVar("Kind", bound="Instances")
 INTERPOLATIONS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 
@@ -22,10 +23,13 @@ class Instances:
                network's resolution: 100 objects on a 4K frame take 90 kB; pasted, they would take 830 MB
     image_hw:  height and width of the picture
     threshold, interpolation: how the masks are pasted, see paste_mask
+    names:     the label of each class; empty where the program keeps them elsewhere
     pasted:    the masks pasted so far, by the object's number; not sent to another process
 
         for i in range(len(found)):
             image[found.crop(i)][found.mask(i)] = 255      # paint the pixels of object i white
+        for one in found[found.scores > 0.9]:              # each an Instance
+            print(one.label, one.score, one.box)
 
     Raises ValueError if the arrays do not fit each other or there is no such interpolation.
     """
@@ -37,6 +41,7 @@ class Instances:
     image_hw: tuple[int, int]
     threshold: float = 0.3
     interpolation: str = "cubic"
+    names: Sequence[str] = field(default=(), repr=False)
     pasted: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -53,14 +58,29 @@ class Instances:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, which: Union[int, slice, Sequence, np.ndarray]) -> "Instances":
-        """The Instances of some of the objects.
+    @overload
+    def __getitem__(self: Kind, which: Union[int, np.integer]) -> "Instance": ...
 
-        which: the number of one object, several numbers in any order, a slice, or an array with a bool for each object
+    @overload
+    def __getitem__(self: Kind, which: Union[slice, Sequence, np.ndarray]) -> Kind: ...
+
+    def __getitem__(self: Kind, which: Union[int, np.integer, slice, Sequence, np.ndarray]) -> Union["Instance", Kind]:
+        """One object by its number, from 0, or the Instances of some of them.
+
+        which: a number (-1 is the last object), several numbers in any order, a slice, or an array with a bool for each
+            object
         """
         if isinstance(which, (int, np.integer)):
-            which = [which]
+            return Instance(self, range(len(self))[which])
         return replace(self, **{name: getattr(self, name)[which] for name in ("boxes", "scores", "class_ids", "masks")})
+
+    def __iter__(self) -> Iterator["Instance"]:
+        return (Instance(self, i) for i in range(len(self)))
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label of each object, (N,) str, such as for found[found.labels == "dog"]."""
+        return np.array([one.label for one in self], str)
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle sends to another process: the fields, without the pasted masks."""
@@ -84,6 +104,81 @@ class Instances:
     def area(self, i: int) -> int:
         """How many pixels of the picture object i covers."""
         return int(np.count_nonzero(self.mask(i)))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Instance:
+    """One object: what Instances hold of it, as plain values.
+
+    among: the Instances that it is one of; number: which of them, from 0
+    """
+
+    among: Instances
+    number: int
+
+    @property
+    def class_id(self) -> int:
+        """Its class, from 0."""
+        return int(self.among.class_ids[self.number])
+
+    @property
+    def label(self) -> str:
+        """The name of its class; "class 3" (COCO's number) if the Instances have no names."""
+        return self.among.names[self.class_id] if self.among.names else f"class {self.class_id + 1}"
+
+    @property
+    def score(self) -> float:
+        """How sure the network is, 0..1."""
+        return float(self.among.scores[self.number])
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x0, y0, x1, y1 in pixels of the picture; x1 and y1 exclusive, as Pillow's crop takes them."""
+        x0, y0, x1, y1 = self.among.boxes[self.number].tolist()
+        return x0, y0, x1, y1
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The pixels that are the object, bool (H, W), as large as the picture; made anew at each call."""
+        mask = np.zeros(self.among.image_hw, bool)
+        mask[self.among.crop(self.number)] = self.among.mask(self.number)
+        return mask
+
+    @property
+    def area(self) -> int:
+        """How many pixels it covers."""
+        return self.among.area(self.number)
+
+    @property
+    def polygons(self) -> list[np.ndarray]:
+        """The outer edges of its parts, each (n, 2) int32, x and y in pixels of the picture. Holes are left out."""
+        return find_polygons(self.among.mask(self.number), self.among.boxes[self.number, :2])
+
+    def __repr__(self) -> str:
+        return f"<{self.label} {self.score:.2f}, box {self.box}>"
+
+
+def find_polygons(mask: np.ndarray, corner_xy: Union[Sequence[int], np.ndarray], tolerance: float = 0,
+                  holes: bool = False) -> list[np.ndarray]:
+    """The edges of the parts of a mask as polygons, each (n, 2) int32, x and y in pixels of the picture.
+
+    mask: bool (h, w)
+    corner_xy: the upper left corner of the mask in the picture
+    tolerance: how far a polygon may be from the edge, in pixels
+    holes: the edges of holes too
+
+    The polygons run along the edges of pixels, as boxes do: a mask of one pixel is a square with a side of 1. The
+    corners of stairs are cut off.
+
+    >>> find_polygons(np.ones((2, 3), bool), (10, 20))[0].tolist()
+    [[10, 20], [10, 22], [13, 22], [13, 20]]
+    """
+    # cv2.findContours gives the middles of pixels. After the mask has grown by one pixel to the right and below, their
+    # numbers are those of its edges. The same is true of a hole, which shrinks.
+    grown = cv2.dilate(np.pad(mask.view(np.uint8), ((0, 1), (0, 1))), np.ones((2, 2), np.uint8), anchor=(1, 1))
+    contours, _ = cv2.findContours(grown, cv2.RETR_CCOMP if holes else cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [(cv2.approxPolyDP(contour, tolerance, True).reshape(-1, 2) + corner_xy).astype(np.int32)
+            for contour in contours]
 
 
 def decode(boxes: np.ndarray, masks: np.ndarray, image_hw: Sequence[int], confidence: float = 0.5,

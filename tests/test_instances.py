@@ -45,7 +45,7 @@ def test_arrays_that_do_not_fit_are_named(changes, message):
 
 
 @pytest.mark.parametrize("which, numbers", [
-    (1, [1]), (np.int64(2), [2]), (slice(1, None), [1, 2]), ([2, 0], [2, 0]), (np.array([1, 1]), [1, 1]), ([], []),
+    (slice(1, None), [1, 2]), ([2, 0], [2, 0]), (np.array([1, 1]), [1, 1]), ([], []),
     (np.array([True, False, True]), [0, 2]), (slice(3, None), [])])
 def test_some_of_the_objects_are_instances_too(which, numbers):
     found = three(threshold=0.6, interpolation="linear")
@@ -61,11 +61,42 @@ def test_some_of_the_objects_are_instances_too(which, numbers):
 
 
 def test_each_object_alone():
-    alone = list(three())
-    assert [len(one) for one in alone] == [1, 1, 1]
-    assert [one.boxes[0].tolist() for one in alone] == three().boxes.tolist()
-    with pytest.raises(IndexError):
-        three()[3]
+    found = three(names=("cat", "dog", "bus"))
+    assert [one.label for one in found] == ["bus", "cat", "bus"] == found.labels.tolist()
+    assert [one.score for one in found] == pytest.approx([0.9, 0.75, 0.6])
+    assert [list(one.box) for one in found] == found.boxes.tolist()
+    assert [one.area for one in found] == [found.area(i) for i in range(3)]
+    assert found[-1].box == found[np.int64(2)].box == (5, 5, 9, 8) and found[-1].class_id == 2
+    assert repr(found[0]) == "<bus 0.90, box (10, 20, 30, 50)>" and three()[0].label == "class 3"
+    for wrong in (3, -4):
+        with pytest.raises(IndexError):
+            found[wrong]
+
+
+def test_objects_are_picked_by_score_and_by_label():
+    found = three(names=("cat", "dog", "bus"))
+    assert [one.score for one in found[found.scores > 0.7]] == pytest.approx([0.9, 0.75])
+    assert [one.label for one in found[found.labels == "bus"]] == ["bus", "bus"]
+    assert len(found[found.labels == "dog"]) == 0 and list(found[[]].labels) == []
+
+
+def test_the_mask_of_an_object_is_as_large_as_the_picture():
+    found = three()
+    for i, one in enumerate(found):
+        assert one.mask.shape == (60, 80) and np.array_equal(one.mask[found.crop(i)], found.mask(i))
+        assert np.count_nonzero(one.mask) == one.area
+
+
+def test_polygons_are_the_outer_edges_of_the_parts_in_pixels_of_the_picture():
+    cells = np.zeros((3, 15, 15), np.float32)
+    cells[0, :5, :3] = cells[0, 9:, 9:] = 1
+    cells[0, 11:13, 11:13] = 0  # a hole
+    one = three(masks=cells, interpolation="nearest")[0]  # a cell is 4/3 x 2 pixels
+    parts = sorted(polygon.tolist() for polygon in one.polygons)
+    assert [sorted(part) for part in parts] == [[[10, 20], [10, 30], [14, 20], [14, 30]],
+                                                [[22, 38], [22, 50], [30, 38], [30, 50]]]
+    assert one.polygons[0].dtype == np.int32
+    assert [one.polygons for one in three(masks=np.zeros((3, 15, 15), np.float32))] == [[], [], []]
 
 
 @pytest.mark.parametrize("changes", [{}, {"threshold": 0.7}, {"interpolation": "nearest"}])

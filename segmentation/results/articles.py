@@ -14,7 +14,7 @@ from typing import Any, Optional, Union
 import cv2
 import numpy as np
 
-from segmentation.instances import Instances
+from segmentation.instances import Instances, find_polygons
 from segmentation.tracking.instance_ids import Color
 
 LONG_SIDE = 1280  # pixels, at most, of a picture in the page
@@ -99,12 +99,8 @@ def outline(mask: np.ndarray, corner_xy: Union[Sequence[int], np.ndarray], toler
     >>> outline(np.ones((2, 3), bool), (10, 20), 0.5)
     'M10 20 10 22 13 22 13 20z'
     """
-    # cv2.findContours gives the middles of pixels. After the mask has grown by one pixel to the right and below, their
-    # numbers are those of its edges. The same is true of a hole, which shrinks.
-    grown = cv2.dilate(np.pad(mask.view(np.uint8), ((0, 1), (0, 1))), np.ones((2, 2), np.uint8), anchor=(1, 1))
-    contours, _ = cv2.findContours(grown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    points = [(cv2.approxPolyDP(contour, tolerance, True).reshape(-1, 2) + corner_xy).ravel() for contour in contours]
-    return "".join(f"M{' '.join(map(str, numbers.tolist()))}z" for numbers in points)
+    polygons = find_polygons(mask, corner_xy, tolerance, holes=True)
+    return "".join(f"M{' '.join(map(str, polygon.ravel().tolist()))}z" for polygon in polygons)
 
 
 def data_url(image: np.ndarray) -> str:
