@@ -3,9 +3,12 @@
     from segmentation import MaskRCNN
 
     net = MaskRCNN.load()
-    found = net(image)          # image: BGR uint8 (H, W, 3); found: Instances
+    found = net("photo.jpg")    # or a PIL image, an array, a list of them
+    for one in found:
+        print(one.label, one.score, one.box)
+    found.save("found.jpg")
 
-docs/architecture.md has the map of the packages. What is named in __all__ is public.
+docs/python.md tells all of it; docs/architecture.md has the map of the packages. What is named in __all__ is public.
 """
 
 from importlib import import_module
@@ -14,18 +17,21 @@ TYPE_CHECKING = False  # as typing's, whose import takes longer than this module
 if TYPE_CHECKING:
     from typing import Any
 
-    from segmentation.instances import Instances
-    from segmentation.network.mask_rcnn import MaskRCNN
+    from segmentation.api import MaskRCNN
+    from segmentation.found import Found
+    from segmentation.instances import Instance, Instances
     from segmentation.network.options import NetworkOptions
 
 __version__ = "1.0.0"
 
-__all__ = ["Instances", "MaskRCNN", "NetworkOptions", "SegmentationError"]
+__all__ = ["Found", "Instance", "Instances", "MaskRCNN", "NetworkOptions", "SegmentationError"]
 
 # Imported when they are first asked for: `--help`, and programs that need no network, do not wait for cv2.
 MODULES = {
+    "Found": "segmentation.found",
+    "Instance": "segmentation.instances",
     "Instances": "segmentation.instances",
-    "MaskRCNN": "segmentation.network.mask_rcnn",
+    "MaskRCNN": "segmentation.api",
     "NetworkOptions": "segmentation.network.options",
 }
 

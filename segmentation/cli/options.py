@@ -47,7 +47,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
                             "commands the package's own, and weights go to the user's cache)")
     group.add_argument("--weights", type=path_text, metavar="FILE",
                        help="another frozen graph (.pb), with its own labels and text graph beside it where it "
-                            "has some, the official archive (.tar.gz) or its folder")
+                            "has some, the official archive (.tar.gz) or its folder; official: the official "
+                            "weights, whose download is tried again if it has failed")
     group.add_argument("--no-demo", action="store_true",
                        help="fail where the official weights cannot be downloaded; do not use the demo graph")
     group.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",

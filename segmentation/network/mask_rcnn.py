@@ -5,7 +5,7 @@
     found = net(image)                  # the same as Instances, in pixels of the image
 """
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +22,8 @@ from segmentation.network.options import NetworkOptions
 from segmentation.network.resizing import OFFICIAL, parse_size, read_resizer, resize
 from segmentation.network.selection import select, warn_of_unknown
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model, read_colors
+
+Net = TypeVar("Net", bound="MaskRCNN")
 
 
 class MaskRCNN:
@@ -46,7 +48,8 @@ class MaskRCNN:
         self.cost = InputCost(files.config, options.engine)
 
     @classmethod
-    def load(cls, model_dir: AnyPath = MODEL_FOLDER, weights: Optional[AnyPath] = None, **options: Any) -> "MaskRCNN":
+    def load(cls: type[Net], model_dir: AnyPath = MODEL_FOLDER, weights: Optional[AnyPath] = None,
+             **options: Any) -> Net:
         """The network of a model folder, ready to run.
 
         model_dir: a folder as segmentation/network/weights.py describes it. Missing weights are downloaded. If that
@@ -61,7 +64,7 @@ class MaskRCNN:
         return cls.of_files(lambda: find_model(model_dir, weights), NetworkOptions(**options))
 
     @classmethod
-    def of_files(cls, find_files: Callable[[], ModelFiles], options: NetworkOptions) -> "MaskRCNN":
+    def of_files(cls: type[Net], find_files: Callable[[], ModelFiles], options: NetworkOptions) -> Net:
         """As `load`, from NetworkOptions and a function that finds the files. It is called after the engine was found.
 
         So nothing is downloaded for an engine that is missing.
