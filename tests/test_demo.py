@@ -7,6 +7,7 @@ nowhere else. All of it skips where the demo graph is not there.
 import re
 import shutil
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -76,11 +77,15 @@ def demo_folder(model_folder):
     return model_folder
 
 
-def test_a_video_is_segmented_without_a_network(tmp_path, demo_folder, capsys):
-    out = tmp_path / "clip.avi"
+@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv"])
+def test_a_video_is_segmented_without_a_network_and_says_what_made_it(tmp_path, demo_folder, suffix):
+    out = tmp_path / f"clip{suffix}"
     assert mask_rcnn_video.main(["-i", str(ROOT / examples.CLIP), "-o", str(out), "-m", str(demo_folder),
                                  "--end", "0.1"]) == 0
-    assert out.exists()
+    with av.open(str(out)) as container:
+        tags = {name.lower(): text for name, text in container.metadata.items()}
+    assert tags["comment"].startswith("demo_inference_graph (SHA-256 ")
+    assert tags["comment"].endswith("kinds of object, and is often wrong.")
 
 
 def test_readme_s_first_command_segments_a_picture_without_a_network(tmp_path, demo_folder, capsys):

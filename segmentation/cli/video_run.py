@@ -198,7 +198,7 @@ class VideoRun:
                  "another")
         rate = options.fps or source.rate
         sound = [] if options.no_audio or rate != source.rate else source.sound
-        writer = self.partial.open(source.size_wh, rate, sound)
+        writer = self.partial.open(source.size_wh, rate, sound, self.looks.facts.made.text)
         self.print_output(writer.sink, rate)
         if not options.no_audio:
             self.warn_of_lost_sound(writer.sink, sound)

@@ -174,16 +174,17 @@ class PartialVideo:
                 os.replace(self.files.partial, self.files.old)
         return max(there, more)
 
-    def open(self, size_wh: tuple[int, int], rate: Fraction, sound: Sequence[AudioStream] = ()) -> "PartialWriter":
+    def open(self, size_wh: tuple[int, int], rate: Fraction, sound: Sequence[AudioStream] = (),
+             comment: str = "") -> "PartialWriter":
         """A writer of the video. Its first `done` frames must be copied with `copy_frame`.
 
-        size_wh, rate, sound: as of VideoSink
+        size_wh, rate, sound, comment: as of VideoSink
 
         Raises SegmentationError if the file cannot be written.
         """
         path = self.files.partial
         try:
-            sink = VideoSink(path, size_wh, rate, sound)
+            sink = VideoSink(path, size_wh, rate, sound, comment)
         except (av.error.FFmpegError, OSError) as error:
             path.unlink(missing_ok=True)
             raise SegmentationError(f"cannot write {path}: {reason(error)}") from error

@@ -216,13 +216,15 @@ class VideoSink:
     size_wh: width and height of the frames; padded by one where the encoder wants even sides
     rate: frames a second
     sound: the source's sound streams. They are copied unchanged if the container takes them
+    comment: a text in the file's metadata
 
     frames: how many frames were written
 
     Raises av.error.FFmpegError or OSError if the file cannot be written.
     """
 
-    def __init__(self, path: AnyPath, size_wh: tuple[int, int], rate: Fraction, sound: Sequence[AudioStream] = ()):
+    def __init__(self, path: AnyPath, size_wh: tuple[int, int], rate: Fraction, sound: Sequence[AudioStream] = (),
+                 comment: str = ""):
         self.path, self.frames, self.closed = Path(path), 0, False
         self.coding = coding = Coding.of(self.path.suffix, size_wh, rate)
         self.codec, self.intra, self.fixed_rate = coding.codec, coding.intra, coding.fixed_rate
@@ -236,6 +238,8 @@ class VideoSink:
                       if takes_sound(container, stream)}
         self.sound_shift: dict[AudioStream, Fraction] = {}
         self.sound_last: dict[AudioStream, int] = {}  # when its last packet is decoded, in the packet's own units
+        if comment:
+            self.container.metadata["comment"] = comment
         self.container.start_encoding()
 
     def __enter__(self) -> "VideoSink":
