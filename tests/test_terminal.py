@@ -13,7 +13,7 @@ from conftest import ROOT
 from segmentation import SegmentationError
 from segmentation.cli.options import Parser
 from segmentation.cli.start import start
-from segmentation.terminal import Stopped, info, interruptible, run, visible, warn
+from segmentation.terminal import Stopped, info, interruptible, run, visible, warn, warn_at_end
 
 PRINTS = """
 from segmentation.terminal import info, warn
@@ -188,3 +188,19 @@ def test_an_early_usage_error_is_no_traceback(capsys):
     with pytest.raises(SystemExit) as caught:
         start("segmentation.cli.photos", ["-i", "x.jpg", "--seed", "-1"])
     assert caught.value.code == 2 and "--seed: must be a whole number from 0 to" in capsys.readouterr().err
+
+
+# ---- Warnings that are said again at the end ---------------------------------------------------------------
+
+@pytest.mark.parametrize("error, code", [(None, 0), (SegmentationError("no"), 1), (KeyboardInterrupt(), 130)])
+def test_an_important_warning_is_the_last_line_once_however_the_run_ends(capsys, error, code):
+    def work(number):
+        for _ in range(2):
+            warn_at_end("[WARNING] take care")
+        info("much else")
+        if error:
+            raise error
+        return 0
+    assert run(lambda args: run(work, args), None) == code
+    assert capsys.readouterr().err.splitlines()[-1] == "[WARNING] take care"
+    assert run(lambda args: 0, None) == 0 and capsys.readouterr().err == ""
