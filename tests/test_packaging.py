@@ -14,6 +14,7 @@ from conftest import ROOT
 
 import segmentation
 from segmentation.network import weights
+from segmentation.network.download import CACHE_NAME
 
 MODEL_FILES = ["NOTICE", "colors.txt", "demo_inference_graph.config", "demo_inference_graph.pb",
                "demo_inference_graph.pbtxt", weights.TEXT_GRAPH, weights.LABELS]
@@ -78,7 +79,7 @@ def installed(model_folder, tmp_path, monkeypatch):
     """(the model folder of an installed package, the user's cache)."""
     monkeypatch.setattr(weights, "INSTALLED_FOLDER", model_folder)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
-    return model_folder, tmp_path / "cache" / weights.CACHE_NAME
+    return model_folder, tmp_path / "cache" / CACHE_NAME
 
 
 def test_an_installed_package_looks_for_weights_in_the_cache(installed, monkeypatch):

@@ -102,8 +102,9 @@ def files_read(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
         own = (graph.with_suffix(suffix) for suffix in (".pbtxt", ".txt", ".config"))
         reads += [Use(path, "a file of the model") for path in (graph, *own, graph.with_name(model.CONFIG))]
     for folder in (Path(options.mask_rcnn), model.MODEL_FOLDER):
+        archives = [published.archive for published in model.PUBLISHED.values()]
         reads += [Use(folder / name, "a file of the model")
-                  for name in (model.LABELS, model.COLORS, model.TEXT_GRAPH, model.ARCHIVE)]
+                  for name in (model.LABELS, model.COLORS, model.TEXT_GRAPH, *archives)]
     return [use for use in reads if os.path.exists(use.path)]
 
 
@@ -128,9 +129,8 @@ def graphs(options: Union["PhotoOptions", "VideoOptions"]) -> list[Path]:
     if named and not os.path.isdir(named):
         return [Path(named)]
     folder = Path(named or options.mask_rcnn)
-    folders = [folder, folder / model.MODEL]
-    if os.path.isdir(folder):
-        folders.append(model.folder_for_new_files(folder))
+    homes = [folder, model.folder_for_new_files(folder)] if os.path.isdir(folder) else [folder]
+    folders = [home / name for home in homes for name in ("", *(found.name for found in model.PUBLISHED.values()))]
     return [folder / name for folder in folders for name in (model.WEIGHTS, model.DEMO)]
 
 

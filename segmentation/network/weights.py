@@ -7,8 +7,11 @@
         frozen_inference_graph.pb                             the weights, downloaded on the first run
         demo_inference_graph.pb                               a small graph, used when the weights cannot be
         demo_inference_graph.config, .pbtxt                   downloaded, and its own files
+        mask_rcnn_resnet50_atrous_coco_2018_01_28/            the weights of another published model, once --model has
+            frozen_inference_graph.pb                         asked for it
 
-The weights come from TensorFlow's detection model zoo (Apache-2.0). They are taken from its official archive.
+The weights come from TensorFlow's detection model zoo (Apache-2.0). They are taken from its official archives
+(published.py), which download.py gets.
 
 An installed package holds these files too. It may not write into its own folder, so what it downloads or makes goes
 into the user's cache: see folder_for_new_files. The same holds for a folder that cannot be written.
@@ -21,41 +24,28 @@ A graph may have its own files beside it. They replace those of the model folder
 """
 
 import os
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfileobj
 from typing import Optional
 
 from segmentation import SegmentationError
-from segmentation.files import AnyPath, complete_file, own_temporary, read_text, reason
-from segmentation.network.attempts import check_answers, forget_failure, note_failure, recent_failure
+from segmentation.files import AnyPath, read_text
+from segmentation.network.download import FetchError, check_hash, fetch_weights, model_in, unpack, user_cache
+from segmentation.network.published import DEFAULT, PUBLISHED, WEIGHTS, Published
 
-MODEL = "mask_rcnn_inception_v2_coco_2018_01_28"
+MODEL = PUBLISHED[DEFAULT].name
 LABELS = "object_detection_classes_coco.txt"
 COLORS = "colors.txt"
 TEXT_GRAPH = f"{MODEL}.pbtxt"
-WEIGHTS = "frozen_inference_graph.pb"
 CONFIG = "pipeline.config"  # beside the weights in the archive
 DEMO = "demo_inference_graph.pb"
-ARCHIVE = f"{MODEL}.tar.gz"
-# The server speaks plain http. Only the hashes show that a file is the right one.
-ARCHIVE_URL = f"http://download.tensorflow.org/models/object_detection/{ARCHIVE}"
-ARCHIVE_SHA256 = "4f57861c2ff1c87e92495789ee266e41a7dc79a038521d93a153be403b0b601f"
-WEIGHTS_SHA1 = "c8adff66a1e23e607f57cf1a7cfabad0faa371f9"
-TIMEOUT = (3, 20)  # seconds that a download waits for a connection, and for the next byte
 OFFICIAL = "official"  # as --weights: the official weights and no others, downloaded whatever happened before
 
 # pyproject.toml copies the small files of mask-rcnn-coco into this folder of the installed package.
 INSTALLED_FOLDER = Path(__file__).resolve().parents[1] / "mask_rcnn_coco"
 CLONE_FOLDER = Path(__file__).resolve().parents[2] / "mask-rcnn-coco"
 MODEL_FOLDER = INSTALLED_FOLDER if INSTALLED_FOLDER.is_dir() else CLONE_FOLDER
-CACHE_NAME = "mask-rcnn-segmentation"
-
-
-class FetchError(SegmentationError):
-    """The official weights are missing and cannot be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +66,18 @@ class ModelFiles:
     name: str = ""
 
 
-def find_model(folder: AnyPath, weights: Optional[AnyPath] = None, demo: bool = True) -> ModelFiles:
+def find_model(folder: AnyPath, weights: Optional[AnyPath] = None, demo: bool = True,
+               model: str = DEFAULT) -> ModelFiles:
     """The files of the model in `folder`. Missing weights are downloaded.
 
-    If they cannot be downloaded and no weights are named, the demo graph of the folder is used.
+    If those of the default model cannot be downloaded and no weights are named, the demo graph of the folder is used.
 
     folder: as at the top of this file, or the unpacked official archive (weights without any of the three texts;
         the texts then come from MODEL_FOLDER)
     weights: a frozen graph, the official archive, or a folder that holds one of them, to use instead; OFFICIAL: the
         official weights, whose download is tried again even if it failed today
     demo: whether the demo graph may be used
+    model: which of PUBLISHED it is, if no weights are named
 
     Raises SegmentationError if a file is missing, cannot be downloaded or has the wrong hash.
     """
@@ -95,10 +87,10 @@ def find_model(folder: AnyPath, weights: Optional[AnyPath] = None, demo: bool = 
     texts = find_texts(folder, needed=not weights)
     demo_because = None
     try:
-        found = find_weights(folder, weights)
+        found = find_weights(folder, weights, PUBLISHED[model])
     except FetchError as error:
         found, demo_because = folder / DEMO, str(error)
-        if weights or not demo or not found.is_file():
+        if weights or model != DEFAULT or not demo or not found.is_file():
             raise
     return ModelFiles(found, own_file(found, ".pbtxt") or texts / TEXT_GRAPH,
                       own_file(found, ".txt") or texts / LABELS, texts / COLORS,
@@ -125,7 +117,7 @@ def find_texts(folder: Path, needed: bool = True) -> Path:
     """
     texts = folder
     if not any((folder / name).exists() for name in (LABELS, COLORS, TEXT_GRAPH)):
-        if needed and not weights_in(folder):
+        if needed and not weights_in(folder, *PUBLISHED.values()):
             raise SegmentationError(f"{folder} holds no model: neither {WEIGHTS} nor {LABELS}, {COLORS} and "
                                     f"{TEXT_GRAPH}; name another folder with --mask-rcnn")
         texts = MODEL_FOLDER
@@ -146,13 +138,6 @@ def folder_for_new_files(folder: Path) -> Path:
     return user_cache()
 
 
-def user_cache() -> Path:
-    """This project's folder in the user's cache; it may not exist yet."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path(CACHE_NAME, appauthor=False)
-
-
 def own_file(weights: Path, suffix: str) -> Optional[Path]:
     """The file with that suffix that a graph has beside it. None if it has none."""
     names = [weights.with_suffix(suffix)]
@@ -161,127 +146,36 @@ def own_file(weights: Path, suffix: str) -> Optional[Path]:
     return next((name for name in names if name.is_file()), None)
 
 
-def find_weights(folder: Path, weights: Optional[AnyPath] = None) -> Path:
-    """The path of the weights: those that are named, those in `folder`, or those downloaded for it.
+def find_weights(folder: Path, weights: Optional[AnyPath], model: Published) -> Path:
+    """The path of the weights: those that are named, those of the model in `folder`, or those downloaded for it.
 
-    Named weights may be anyone's. Weights in the folder under the official name must have the official hash. So a
-    broken or wrong download is found.
+    Named weights may be anyone's. The default model's in the folder must have the official hash. So a broken or wrong
+    download is found. For the other models' weights no hash was published; they come out of an archive that has one.
     """
     new_folder = folder_for_new_files(folder)
     if weights is None or weights == OFFICIAL:
-        found = weights_in(folder) or weights_in(new_folder)
+        found = weights_in(folder, model) or weights_in(new_folder, model)
         if found is None:
-            return fetch_weights(new_folder, again=weights == OFFICIAL)
-        check_hash(found, "sha1", WEIGHTS_SHA1, "to use weights of your own, name them with --weights")
+            # Nothing stands in for a model that was asked for by name, so a failure of today does not count.
+            return fetch_weights(model, new_folder, again=weights == OFFICIAL or model != PUBLISHED[DEFAULT])
+        if model.weights_sha1:
+            check_hash(found, "sha1", model.weights_sha1, "to use weights of your own, name them with --weights")
         return found
     weights = Path(weights)
     if weights.is_dir():
-        found = weights_in(weights)
+        found = weights_in(weights, *PUBLISHED.values())
         if found is None:
             raise SegmentationError(f"{weights} holds no {WEIGHTS}: name the file itself with --weights")
         return found
     if not weights.is_file():
         raise SegmentationError(f"there are no weights {weights}: name a {WEIGHTS} with --weights")
-    return unpack(weights, new_folder) if tarfile.is_tarfile(weights) else weights
+    return unpack(weights, new_folder, model_in(weights)) if tarfile.is_tarfile(weights) else weights
 
 
-def weights_in(folder: Path) -> Optional[Path]:
-    """The weights in a folder, or in the subfolder that the unpacked archive makes. None if there are none."""
-    places = (folder / WEIGHTS, folder / MODEL / WEIGHTS)
+def weights_in(folder: Path, *models: Published) -> Optional[Path]:
+    """The weights of one of the models in a folder, or in the subfolder that an unpacked archive makes. None: none"""
+    places = [place for model in models for place in (model.weights_in(folder), folder / model.name / WEIGHTS)]
     return next((place for place in places if place.is_file()), None)
-
-
-def fetch_weights(folder: Path, again: bool = False) -> Path:
-    """Download the official archive, check it, and unpack the weights into `folder`. Returns their path.
-
-    If the archive is already in the folder, it is used and kept. A downloaded one is removed after unpacking.
-    again: download though that failed in the last day
-
-    Raises FetchError if it cannot be downloaded. A server that stops sending is given up after TIMEOUT.
-    """
-    archive = folder / ARCHIVE
-    if archive.is_file():
-        return unpack(archive, folder)
-    if not again and (failure := recent_failure(user_cache(), ARCHIVE_URL)):
-        raise FetchError(f"the weights are missing and could not be fetched {failure}: --weights {OFFICIAL} tries "
-                         f"again, or {how_to_fetch(folder)}")
-    from requests import RequestException
-
-    try:
-        check_answers(ARCHIVE_URL, TIMEOUT[0])
-        folder.mkdir(parents=True, exist_ok=True)
-        # What a killed run has left of it is used again, and removed.
-        with own_temporary(archive) as temporary:
-            try:
-                download(temporary)
-                forget_failure(user_cache(), ARCHIVE_URL)
-                return unpack(temporary, folder)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except (RequestException, OSError, ValueError) as error:
-        if isinstance(error, (RequestException, TimeoutError)):  # not a full disk, nor a network that wants a sign-in
-            note_failure(user_cache(), ARCHIVE_URL, cause(error))
-        raise FetchError("the weights are missing and could not be fetched "
-                         f"({cause(error)}): {how_to_fetch(folder)}") from error
-
-
-def download(path: Path) -> None:
-    """Download the official archive to `path`.
-
-    Raises RequestException or OSError if that fails, ValueError if the server sends another file.
-    """
-    from pooch import HTTPDownloader, file_hash  # the import takes 0.25 s and is needed only here
-
-    print(f"Downloading data from {ARCHIVE_URL}", file=sys.stderr, flush=True)
-    HTTPDownloader(progressbar=True, chunk_size=1 << 14, timeout=TIMEOUT)(ARCHIVE_URL, str(path), None)
-    if (found := file_hash(path, "sha256")) != ARCHIVE_SHA256:
-        raise ValueError(f"the server sent another file, {path.stat().st_size:,} bytes with the SHA-256 {found}")
-
-
-def how_to_fetch(folder: Path) -> str:
-    """A sentence that says how to get the official weights by hand."""
-    return (f"download {ARCHIVE_URL} (SHA-256 {ARCHIVE_SHA256}) by hand and name it with --weights, or put it, or its "
-            f"{WEIGHTS} (SHA-1 {WEIGHTS_SHA1}), in {folder.resolve()}")
-
-
-def cause(error: BaseException) -> str:
-    """The innermost reason of a failed download in a few words. requests wraps it in several errors."""
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
-
-
-def unpack(archive: Path, folder: Path) -> Path:
-    """Unpack the weights of the official archive into `folder`. Returns their path."""
-    check_hash(archive, "sha256", ARCHIVE_SHA256, f"download it again from {ARCHIVE_URL}")
-    weights = folder / WEIGHTS
-    try:
-        with tarfile.open(archive) as tar, complete_file(weights) as temporary:
-            member = tar.extractfile(f"{MODEL}/{WEIGHTS}")
-            if member is None:  # a folder of that name
-                raise KeyError(f"{WEIGHTS} is no file")
-            with open(temporary, "wb") as file:
-                copyfileobj(member, file)
-            check_hash(temporary, "sha1", WEIGHTS_SHA1, f"download it again from {ARCHIVE_URL}")
-    except (tarfile.TarError, KeyError, EOFError) as error:
-        raise SegmentationError(f"cannot unpack {archive}: {error}; download {ARCHIVE_URL}") from error
-    return weights
-
-
-def check_hash(path: Path, algorithm: str, expected: str, mend: str) -> None:
-    """Raise SegmentationError if the hash of a file is not the expected one. The file is not changed.
-
-    mend: what the user can do, in a few words
-    """
-    from pooch import file_hash
-
-    try:
-        found = file_hash(path, algorithm)
-    except OSError as error:
-        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
-    if found != expected:
-        raise SegmentationError(f"{path} is not the official file ({path.stat().st_size:,} bytes, "
-                                f"{algorithm} {found}, not {expected}), so it is not used: {mend}")
 
 
 def read_labels(path: AnyPath, count: int = 90) -> tuple[str, ...]:

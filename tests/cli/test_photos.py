@@ -22,8 +22,9 @@ from tiny_graph import frozen_graph, tiny_consts
 import mask_rcnn
 from segmentation.cli.photos import PhotoRun
 from segmentation.drawing.draw import TILE
+from segmentation.network.published import DEFAULT, PUBLISHED
 from segmentation.network.resizing import Resizer
-from segmentation.network.weights import ARCHIVE_SHA256, ARCHIVE_URL, DEMO, TEXT_GRAPH
+from segmentation.network.weights import DEMO, TEXT_GRAPH
 from segmentation.results.row_files import AppendedFile
 
 
@@ -161,7 +162,8 @@ def test_no_network_and_no_weights_falls_back_on_the_demo_graph_and_says_so(phot
     assert which.startswith("[WARNING] this is not the COCO network") and which.endswith("2 of the 90 kinds of object: "
                                                                                          "person, car")
     assert last.startswith("[WARNING] This was found by the demo graph") and "only 2 of the 90 kinds of object" in last
-    assert ARCHIVE_URL in how and ARCHIVE_SHA256 in how and str(demo_folder) in how
+    official = PUBLISHED[DEFAULT]
+    assert official.url in how and official.digest in how and str(demo_folder) in how
     assert "saved" in out and (tmp_path / "out" / "photo_segmented.png").exists()
 
 

@@ -1,5 +1,6 @@
 """Where weights come from: folders, archives and the download, all of it without a network."""
 
+import dataclasses
 import hashlib
 import http.server
 import io
@@ -14,28 +15,37 @@ import time
 import pytest
 
 from segmentation import SegmentationError
-from segmentation.network import weights
-from segmentation.network.weights import ARCHIVE, COLORS, LABELS, MODEL, MODEL_FOLDER, TEXT_GRAPH, WEIGHTS, find_model
+from segmentation.network import download, published, weights
+from segmentation.network.published import DEFAULT, PUBLISHED, WEIGHTS
+from segmentation.network.weights import COLORS, LABELS, MODEL, MODEL_FOLDER, TEXT_GRAPH, find_model
 
+ARCHIVE = PUBLISHED[DEFAULT].archive
 GRAPH = b"the official weights, as far as this test goes"
 
 
-def archive_of(members):
+def archive_of(members, folder=MODEL):
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w:gz") as tar:
         for name, content in members.items():
-            info = tarfile.TarInfo(f"{MODEL}/{name}")
+            info = tarfile.TarInfo(f"{folder}/{name}")
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return data.getvalue()
+
+
+def publish(monkeypatch, data, model=DEFAULT):
+    """Have an archive pass for the official one of a model."""
+    known = PUBLISHED[model]
+    sha1 = hashlib.sha1(GRAPH).hexdigest() if known.weights_sha1 else None
+    digest = hashlib.new(known.algorithm, data).hexdigest()
+    monkeypatch.setitem(PUBLISHED, model, dataclasses.replace(known, digest=digest, weights_sha1=sha1))
 
 
 @pytest.fixture
 def archive(monkeypatch):
     """The bytes of a small archive whose hashes pass for the official ones."""
     data = archive_of({WEIGHTS: GRAPH, "pipeline.config": b"model {}"})
-    monkeypatch.setattr(weights, "ARCHIVE_SHA256", hashlib.sha256(data).hexdigest())
-    monkeypatch.setattr(weights, "WEIGHTS_SHA1", hashlib.sha1(GRAPH).hexdigest())
+    publish(monkeypatch, data)
     return data
 
 
@@ -43,8 +53,7 @@ def archive(monkeypatch):
 def server(archive, monkeypatch):
     """A server on this machine that stands for the official one; it counts requests in `served`."""
     monkeypatch.undo()
-    monkeypatch.setattr(weights, "ARCHIVE_SHA256", hashlib.sha256(archive).hexdigest())
-    monkeypatch.setattr(weights, "WEIGHTS_SHA1", hashlib.sha1(GRAPH).hexdigest())
+    publish(monkeypatch, archive)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         answer, served = archive, 0
@@ -61,7 +70,7 @@ def server(archive, monkeypatch):
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        monkeypatch.setattr(weights, "ARCHIVE_URL", f"http://127.0.0.1:{httpd.server_port}/{ARCHIVE}")
+        monkeypatch.setattr(published, "SERVER", f"http://127.0.0.1:{httpd.server_port}")
         yield Handler
         httpd.shutdown()
 
@@ -99,17 +108,17 @@ def hanging(server):
 
 
 def test_a_download_that_stops_sending_is_given_up_and_leaves_nothing(model_folder, hanging, monkeypatch):
-    monkeypatch.setattr(weights, "TIMEOUT", (1, 0.2))
+    monkeypatch.setattr(download, "TIMEOUT", (1, 0.2))
     with pytest.raises(SegmentationError, match=r"could not be fetched \(.*timed out"):
         find_model(model_folder)
     assert len(list(model_folder.iterdir())) == 3
 
 
 def test_ctrl_c_in_a_download_leaves_nothing(model_folder, server, monkeypatch):
-    def interrupt(path):
+    def interrupt(model, path):
         path.write_bytes(b"a part of it")
         raise KeyboardInterrupt
-    monkeypatch.setattr(weights, "download", interrupt)
+    monkeypatch.setattr(download, "download", interrupt)
     with pytest.raises(KeyboardInterrupt):
         find_model(model_folder)
     assert len(list(model_folder.iterdir())) == 3
@@ -145,14 +154,15 @@ def test_without_a_network_one_error_says_all_that_is_needed(model_folder):
     with pytest.raises(SegmentationError) as caught:
         find_model(model_folder)
     text = str(caught.value)
-    assert weights.ARCHIVE_URL in text and str(model_folder) in text and WEIGHTS in text
-    assert weights.ARCHIVE_SHA256 in text and weights.WEIGHTS_SHA1 in text
+    official = PUBLISHED[DEFAULT]
+    assert str(model_folder) in text and WEIGHTS in text
+    assert official.url in text and official.digest in text and official.weights_sha1 in text
     assert "no network in tests" in text and "\n" not in text and len(list(model_folder.iterdir())) == 3
 
 
 def test_a_download_that_failed_is_not_tried_again_for_a_day(demo_folder, monkeypatch):
     tries = []
-    monkeypatch.setattr(weights, "check_answers", lambda url, seconds: tries.append(url) or fail_to_connect())
+    monkeypatch.setattr(download, "check_answers", lambda url, seconds: tries.append(url) or fail_to_connect())
     assert "(unplugged): download" in find_model(demo_folder).demo_because and len(tries) == 1
     because = find_model(demo_folder).demo_because
     assert len(tries) == 1 and "less than a minute ago (unplugged)" in because and "--weights official" in because
@@ -169,7 +179,7 @@ def fail_to_connect():
 
 def test_weights_official_tries_again_and_takes_no_demo_graph(demo_folder, server, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(weights, "check_answers", lambda url, seconds: fail_to_connect())
+        patch.setattr(download, "check_answers", lambda url, seconds: fail_to_connect())
         find_model(demo_folder)
         with pytest.raises(SegmentationError, match=r"could not be fetched \(unplugged\).*--weights"):
             find_model(demo_folder, weights.OFFICIAL)
@@ -180,19 +190,19 @@ def test_weights_official_tries_again_and_takes_no_demo_graph(demo_folder, serve
 
 
 def test_a_full_disk_is_not_remembered(demo_folder, server, monkeypatch):
-    def full(path):
+    def full(model, path):
         raise OSError(28, "No space left on device")
     with monkeypatch.context() as patch:
-        patch.setattr(weights, "download", full)
+        patch.setattr(download, "download", full)
         assert "No space left" in find_model(demo_folder).demo_because
     assert find_model(demo_folder).weights == demo_folder / WEIGHTS
 
 
 @pytest.mark.loopback
 def test_a_server_that_is_silent_is_given_up_soon(demo_folder, monkeypatch):
-    monkeypatch.setattr(weights, "TIMEOUT", (0.3, 20))
+    monkeypatch.setattr(download, "TIMEOUT", (0.3, 20))
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes connections and says nothing, as some proxies
-        monkeypatch.setattr(weights, "ARCHIVE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/{ARCHIVE}")
+        monkeypatch.setattr(published, "SERVER", f"http://127.0.0.1:{silent.getsockname()[1]}")
         began = time.monotonic()
         because = find_model(demo_folder).demo_because
     assert time.monotonic() - began < 3 and re.search(r"\(no answer within 0.3 seconds\)|timed out", because)
@@ -236,7 +246,7 @@ def test_without_a_network_the_demo_graph_serves_and_the_reason_is_kept(demo_fol
     files = find_model(demo_folder)
     assert files.weights == demo_folder / weights.DEMO and files.config == files.weights.with_suffix(".config")
     assert files.labels.parent == demo_folder
-    for part in ("no network in tests", weights.ARCHIVE_URL, weights.ARCHIVE_SHA256, str(demo_folder)):
+    for part in ("no network in tests", PUBLISHED[DEFAULT].url, PUBLISHED[DEFAULT].digest, str(demo_folder)):
         assert part in files.demo_because
 
 
@@ -314,7 +324,7 @@ def test_an_archive_of_the_wrong_hash_is_refused_and_kept(model_folder, tmp_path
 def test_an_archive_without_the_weights_says_so(model_folder, tmp_path, monkeypatch):
     data = archive_of({"saved_model.pb": b"x"})
     (tmp_path / ARCHIVE).write_bytes(data)
-    monkeypatch.setattr(weights, "ARCHIVE_SHA256", hashlib.sha256(data).hexdigest())
+    publish(monkeypatch, data)
     with pytest.raises(SegmentationError, match=f"cannot unpack .*{WEIGHTS}"):
         find_model(model_folder, tmp_path / ARCHIVE)
     assert len(list(model_folder.iterdir())) == 3
@@ -325,7 +335,7 @@ def test_a_folder_that_cannot_be_written_is_one_error(model_folder, archive, tmp
 
     def full(source, target):
         raise OSError(28, "No space left on device")
-    monkeypatch.setattr(weights, "copyfileobj", full)
+    monkeypatch.setattr(download, "copyfileobj", full)
     with pytest.raises(SegmentationError, match=f"cannot write .*{WEIGHTS}: No space left on device"):
         find_model(model_folder, tmp_path / ARCHIVE)
     assert len(list(model_folder.iterdir())) == 3
@@ -343,3 +353,54 @@ def test_wrong_paths_are_named(model_folder, tmp_path, folder, named, said):
 def test_the_network_is_shut_in_tests():
     with pytest.raises(OSError, match="no network in tests"):
         socket.create_connection(("127.0.0.1", 9))
+
+
+# ---- The other published models --------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("model", ["resnet50", "inception_resnet_v2"])
+def test_another_model_is_fetched_into_a_folder_of_its_own(model_folder, server, monkeypatch, model):
+    name = PUBLISHED[model].name
+    server.answer = archive_of({WEIGHTS: b"another"}, name)
+    publish(monkeypatch, server.answer, model)
+    files = find_model(model_folder, model=model)
+    assert files.weights == model_folder / name / WEIGHTS and files.weights.read_bytes() == b"another"
+    assert files.name == name and files.demo_because is None
+    assert find_model(model_folder, model=model) == files and server.served == 1
+    assert len(list(model_folder.iterdir())) == 4
+
+
+def test_an_archive_of_another_hash_kind_is_checked(model_folder, server):
+    server.answer = archive_of({WEIGHTS: b"another"}, PUBLISHED["inception_resnet_v2"].name)
+    with pytest.raises(SegmentationError, match=r"sent another file, .* bytes with the sha384 "):
+        find_model(model_folder, model="inception_resnet_v2")
+    assert len(list(model_folder.iterdir())) == 3
+
+
+def test_the_demo_graph_does_not_stand_in_for_another_model(demo_folder):
+    with pytest.raises(SegmentationError, match=r"could not be fetched .*mask_rcnn_resnet101_atrous"):
+        find_model(demo_folder, model="resnet101")
+
+
+def test_another_model_that_failed_today_is_tried_again(demo_folder, server, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(download, "check_answers", lambda url, seconds: fail_to_connect())
+        with pytest.raises(SegmentationError, match="unplugged"):
+            find_model(demo_folder, model="resnet50")
+    server.answer = archive_of({WEIGHTS: b"another"}, PUBLISHED["resnet50"].name)
+    publish(monkeypatch, server.answer, "resnet50")
+    assert find_model(demo_folder, model="resnet50").weights.read_bytes() == b"another"
+
+
+def test_a_named_archive_is_told_by_the_folder_in_it(model_folder, tmp_path, monkeypatch):
+    name = PUBLISHED["resnet101"].name
+    (tmp_path / "mine.tar.gz").write_bytes(archive_of({WEIGHTS: b"another"}, name))
+    with pytest.raises(SegmentationError, match=f"not the official file.*{name}"):
+        find_model(model_folder, tmp_path / "mine.tar.gz")
+    publish(monkeypatch, (tmp_path / "mine.tar.gz").read_bytes(), "resnet101")
+    assert find_model(model_folder, tmp_path / "mine.tar.gz").weights == model_folder / name / WEIGHTS
+    assert find_model(model_folder, model="resnet101").name == name
+
+
+def test_each_hash_is_as_long_as_its_kind_says():
+    for model in PUBLISHED.values():
+        assert len(model.digest) == 2 * hashlib.new(model.algorithm).digest_size and int(model.digest, 16)
