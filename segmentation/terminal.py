@@ -172,6 +172,7 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
 def run(work: Callable[[Args], int], args: Args) -> int:
     """The exit code of work(args): its result, 1 for a SegmentationError, 130 for Ctrl-C, 143 for SIGTERM."""
+    last_lines.clear()  # those of what a program did before it called this command
     with lasting_streams(), handling(stop):
         try:
             return work(args)
