@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from PIL import Image
 
 from segmentation import Found, MaskRCNN, SegmentationError
 from segmentation.api import array_to_bgr
-from segmentation.network.weights import DEMO
+from segmentation.network.weights import DEMO, TEXT_GRAPH
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,19 @@ def test_a_pil_image_that_is_cut_off_is_one_sentence(net, noise):
     with Image.open(io.BytesIO(data.getvalue()[:2000])) as cut, \
             pytest.raises(SegmentationError, match="cannot read the PIL image"):
         net(cut)
+
+
+# ---- Which network it is ----------------------------------------------------------------------------------
+
+def test_without_weights_it_is_the_demo_graph_or_an_error(model_folder, tiny_pb):
+    with pytest.raises(SegmentationError, match="the weights are missing"):
+        MaskRCNN.load(model_folder)
+    for suffix in (".pb", ".pbtxt"):
+        shutil.copy(tiny_pb if suffix == ".pb" else MODEL_FOLDER / TEXT_GRAPH, (model_folder / DEMO).with_suffix(suffix))
+    assert "demo graph" in MaskRCNN.load(model_folder).made.demo
+    with pytest.raises(SegmentationError, match="the weights are missing"):
+        MaskRCNN.load(model_folder, demo=False)
+    assert MaskRCNN.load(model_folder, tiny_pb, demo=False).made.demo == ""
 
 
 # ---- What Found does -------------------------------------------------------------------------------------

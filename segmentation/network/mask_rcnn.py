@@ -48,20 +48,21 @@ class MaskRCNN:
         self.cost = InputCost(files.config, options.engine)
 
     @classmethod
-    def load(cls: type[Net], model_dir: AnyPath = MODEL_FOLDER, weights: Optional[AnyPath] = None,
-             **options: Any) -> Net:
+    def load(cls: type[Net], model_dir: AnyPath = MODEL_FOLDER, weights: Optional[AnyPath] = None, *,
+             demo: bool = True, **options: Any) -> Net:
         """The network of a model folder, ready to run.
 
         model_dir: a folder as segmentation/network/weights.py describes it. Missing weights are downloaded. If that
             fails, the demo graph of the folder is used, and two lines on stderr say so
         weights: a frozen graph, the official archive, or a folder that holds one of them, to use instead. Files
-            that a graph has beside it are used too
+            that a graph has beside it are used too. "official": the official weights, whose download is tried again
+        demo: whether the demo graph may be used
         options: the fields of NetworkOptions, such as confidence=0.7
 
         Raises SegmentationError if a file of the model is missing or wrong, or if the engine or its device is
         missing; ValueError if an option is outside its range.
         """
-        return cls.of_files(lambda: find_model(model_dir, weights), NetworkOptions(**options))
+        return cls.of_files(lambda: find_model(model_dir, weights, demo), NetworkOptions(**options))
 
     @classmethod
     def of_files(cls: type[Net], find_files: Callable[[], ModelFiles], options: NetworkOptions) -> Net:
