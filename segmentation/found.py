@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import supervision
 
 SHOWN_SIDE = 1024  # pixels, at most, of a picture that a notebook shows, and then keeps in its own file
-SUFFIXES = (".jpg", ".png")  # that `save` writes
+SUFFIXES = (".jpg", ".jpeg", ".png")  # that `save` writes
 NOTHING = np.zeros((1, 1, 3), np.uint8)  # after the fields of Instances, those of Found must have defaults
 
 
@@ -53,7 +53,7 @@ class Found(Instances):
         """A copy of the picture with the objects drawn, uint8 (H, W, 3), its colours in `order`.
 
         palette: "colors", "class" or "instance", as --palette
-        style: fields of Style, such as effect="blur", opacity=0.6, labels=False
+        style: fields of Style, such as effect="blur", opacity=0.6, labels=False; colours in it are (B, G, R)
 
         Raises ValueError for a value that Style does not take.
         """
@@ -68,12 +68,12 @@ class Found(Instances):
         return image
 
     def save(self, path: AnyPath, palette: str = "colors", **style: Any) -> None:
-        """Write what `draw` draws to a file, .jpg or .png.
+        """Write what `draw` draws to a file of one of the SUFFIXES, with a text that says what made it.
 
         Raises SegmentationError if the file cannot be written, or has another suffix.
         """
         if Path(path).suffix.lower() not in SUFFIXES:
-            raise SegmentationError(f"cannot write {path}: name a file that ends in {' or '.join(SUFFIXES)}")
+            raise SegmentationError(f"cannot write {path}: name a file that ends in .jpg, .jpeg or .png")
         write_picture(path, self.drawn_bgr(palette, style), self.made.text)
 
     def to_coco(self, image_id: int = 1) -> list[Row]:
