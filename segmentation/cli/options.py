@@ -17,7 +17,7 @@ from segmentation.instances import INTERPOLATIONS
 from segmentation.network.engines import DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import PROPOSALS, NetworkOptions
-from segmentation.network.resizing import Size, parse_size
+from segmentation.network.resizing import RESIZINGS, Size, parse_size
 from segmentation.network.selection import parse_area
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model
 from segmentation.pictures import read_photo
@@ -54,6 +54,9 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",
                        help="what the network sees: keep is the model's own rule (the official one: short "
                             "side 800, long side at most 1365), raw the picture as it is (default: %(default)s)")
+    group.add_argument("--resizing", choices=RESIZINGS, default="opencv",
+                       help="how the picture gets that size: opencv averages where it shrinks; tensorflow does it to "
+                            "the last bit as the model's own graph (default: %(default)s)")
     group.add_argument("--proposals", type=number_in(*PROPOSALS, int), metavar="N",
                        help="regions that the second stage looks at, 10 to 300; fewer is faster (default: the "
                             "model's own number, the official one's 100)")

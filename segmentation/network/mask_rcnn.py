@@ -101,7 +101,7 @@ class MaskRCNN:
         image_hw = image.shape[0], image.shape[1]
         self.cost.check(self.size, image_hw)
         with plain_errors(f"the network failed on a picture of {image.shape[1]}x{image.shape[0]} pixels"):
-            blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer), swapRB=True)
+            blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer, self.options.resizing), swapRB=True)
             boxes, features = self.engine.boxes(blob)
             self.check_finite(boxes)
             boxes = boxes[:, :, self.selection.keep(boxes, image_hw)]

@@ -5,7 +5,7 @@ from typing import Optional, Union
 
 from segmentation.instances import INTERPOLATIONS
 from segmentation.network.engines import check_choice
-from segmentation.network.resizing import Size, parse_size
+from segmentation.network.resizing import RESIZINGS, Size, parse_size
 from segmentation.network.selection import parse_area
 
 PROPOSALS = (10, 300)  # the smallest and the largest number that can be chosen
@@ -17,6 +17,7 @@ class NetworkOptions:
 
     size: the size of the network's input: "keep" (the model's own rule; the official one: short side 800, long side
         at most 1365), "raw" (the size of the image), (width, height) or "WxH"
+    resizing: how the image gets that size: "opencv", or "tensorflow" as in the model's own graph (resizing.py)
     confidence: detections must score above this, 0..1
     proposals: how many RoIs the second stage looks at, 10..300; fewer is faster. None: the model's own number
     engine, device, precision: what runs the network: see engines.py
@@ -29,6 +30,7 @@ class NetworkOptions:
     """
 
     size: Size = "keep"
+    resizing: str = "opencv"
     confidence: float = 0.5
     proposals: Optional[int] = None
     engine: str = "opencv"
@@ -48,6 +50,8 @@ class NetworkOptions:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
         if self.proposals is not None and not PROPOSALS[0] <= self.proposals <= PROPOSALS[1]:
             raise ValueError(f"proposals must be {PROPOSALS[0]} to {PROPOSALS[1]}, got {self.proposals}")
+        if self.resizing not in RESIZINGS:
+            raise ValueError(f"resizing must be one of {', '.join(RESIZINGS)}, got {self.resizing!r}")
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
         check_choice(self.engine, self.device, self.precision)

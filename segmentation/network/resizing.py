@@ -10,6 +10,7 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.files import AnyPath, read_text
 
+RESIZINGS = ("opencv", "tensorflow")
 Size = Union[str, tuple[int, int]]  # "keep", "raw" or (width, height)
 
 STRIDE = 16  # one cell of the trunk's output is 16x16 pixels of the network's input
@@ -109,14 +110,44 @@ def input_size(image_hw: tuple[int, int], size: Size, resizer: Resizer = OFFICIA
     return (image_hw[1], image_hw[0]) if isinstance(size, str) else size
 
 
-def resize(image: np.ndarray, size: Size, resizer: Resizer = OFFICIAL) -> np.ndarray:
-    """An image (H, W, 3) in the size of the network's input; the same array if it has that size.
+def resize(image: np.ndarray, size: Size, resizer: Resizer = OFFICIAL, way: str = "opencv") -> np.ndarray:
+    """An image, uint8 (H, W, 3), in the size of the network's input; the same array if it has that size.
 
-    Enlarged bilinearly, as in the model's own graph, which was trained on enlarged images of 640 pixels. Shrunk by
-    averaging, so that thin parts do not fall between the samples.
+    way: of RESIZINGS. opencv: enlarged bilinearly, and shrunk by averaging, so that thin parts do not fall between the
+        samples; uint8. tensorflow: as the model's own graph does it; float32
     """
     size_wh = input_size((image.shape[0], image.shape[1]), size, resizer)
     if size_wh == (image.shape[1], image.shape[0]):
         return image
+    if way == "tensorflow":
+        return resize_as_tensorflow(image, size_wh)
     shrinks = size_wh[0] * size_wh[1] < image.shape[0] * image.shape[1]
     return cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def resize_as_tensorflow(image: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
+    """An image, uint8 (H, W, 3), in another size, as float32: to the last bit what TensorFlow's ResizeBilinear gives.
+
+    It differs from cv2.resize in three ways. Pixel i of the result is taken at i * (old size / new size), not between
+    pixel centres, so that the image moves by up to half a pixel. It is not averaged where it shrinks: of a photo four
+    times as wide, most pixels are not looked at. And it is not rounded.
+
+    >>> resize_as_tensorflow(np.uint8([[[0], [10], [20], [30]]]), (2, 1)).ravel().tolist()
+    [0.0, 20.0]
+    """
+    left, right, along_x = samples(size_wh[0], image.shape[1])
+    above, below, along_y = samples(size_wh[1], image.shape[0])
+
+    def rows(numbers: np.ndarray) -> np.ndarray:
+        """Those rows of the image, resized along x."""
+        start, end = (image[numbers][:, columns].astype(np.float32) for columns in (left, right))
+        return start + (end - start) * along_x[:, None]
+    top = rows(above)
+    return top + (rows(below) - top) * along_y[:, None, None]
+
+
+def samples(size: int, old_size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each of `size` samples along an axis: the two old pixels that it lies between, and how far, 0..1, float32."""
+    at = np.arange(size, dtype=np.float32) * (np.float32(old_size) / np.float32(size))
+    low = np.minimum(at.astype(np.intp), old_size - 1)
+    return low, np.minimum(low + 1, old_size - 1), at - low.astype(np.float32)
