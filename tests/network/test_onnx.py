@@ -15,6 +15,7 @@ from segmentation import SegmentationError
 from segmentation.cli import to_onnx
 from segmentation.network import weights as weights_module
 from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.download import CACHE_NAME
 from segmentation.network.model import read_model
 from segmentation.network.onnx import kept as kept_file
 from segmentation.network.weights import DEMO, TEXT_GRAPH, find_model
@@ -209,7 +210,7 @@ def test_an_installed_package_keeps_the_export_in_the_cache(tmp_path, monkeypatc
     assert kept_file.export_path(tmp_path / "my.pb", winograd=True) == tmp_path / "my.winograd.onnx"
     monkeypatch.setattr(weights_module, "INSTALLED_FOLDER", tmp_path)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
-    assert kept_file.export_path(tmp_path / DEMO) == tmp_path / "cache" / weights_module.CACHE_NAME / (
+    assert kept_file.export_path(tmp_path / DEMO) == tmp_path / "cache" / CACHE_NAME / (
         DEMO.replace(".pb", ".onnx"))
 
 
