@@ -14,8 +14,8 @@ import mask_rcnn
 from segmentation import SegmentationError
 from segmentation.cli import to_onnx
 from segmentation.network import weights as weights_module
-from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.download import CACHE_NAME
+from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.model import read_model
 from segmentation.network.onnx import kept as kept_file
 from segmentation.network.weights import DEMO, TEXT_GRAPH, find_model
