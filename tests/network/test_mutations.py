@@ -12,7 +12,7 @@ from tiny_graph import const_node
 
 from segmentation.network.onnx.kept import CONTENT, is_damaged, is_whole, seal_end, seal_start
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent))  # last, or its conftest would stand for that of all tests
 from mutations import graph_mutations, kept_model_mutations, text_mutations
 
 
