@@ -10,7 +10,7 @@ from typing import Optional
 
 from segmentation import SegmentationError
 from segmentation.files import AnyPath
-from segmentation.network.resizing import OFFICIAL, Size, input_size, parse_size, read_resizer
+from segmentation.network.resizing import OFFICIAL, Rule, Size, input_size, parse_size, read_resizer
 from segmentation.terminal import warn
 
 # That OpenCV takes for each pixel of the network's input: 278 with the demo graph, 255 with one of 64 channels a layer,
@@ -22,13 +22,13 @@ MUCH = 6  # times the pixels of the model's own rule
 class InputCost:
     """Compares sizes of the network's input with the model's own rule and with the memory of the machine.
 
-    config: the file of the rule; None: the official rule
+    config: the file of the rule; None: there is none, and `rule` holds
     engine: what runs the network; only of OpenCV is it known how much memory it takes
     quiet: do not warn; another process has done so
     """
 
-    def __init__(self, config: Optional[AnyPath], engine: str):
-        self.engine, self.quiet, self.resizer = engine, False, OFFICIAL
+    def __init__(self, config: Optional[AnyPath], engine: str, rule: Rule = OFFICIAL):
+        self.engine, self.quiet, self.resizer = engine, False, rule
         if config:
             with suppress(SegmentationError):  # whoever needs the rule for the size says what is wrong with it
                 self.resizer = read_resizer(config)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.network.operations import MASK_SIDE, N_OF, OPS, Misfit, Value, require
+from segmentation.network.operations import N_OF, OPS, RESIZED, Misfit, Value, require
 from segmentation.network.text_graph import Node, cut, trunk_output
 
 # Names of nodes in the text graph.
@@ -29,11 +29,13 @@ INFINITE_HALF = 0x7c00  # the bits of a float16's exponent: all of them are set 
 LARGEST_NUMBER = 1e10  # no weight is near it, but one with a flipped bit can be 1e37, and then all that follows is NaN
 
 
-def check_graph(nodes: Mapping[str, Node], consts: Mapping[str, np.ndarray]) -> None:
-    """Raise SegmentationError, with the name of the node, if a graph or the constants that it reads are not usable.
+def check_graph(nodes: Mapping[str, Node], consts: Mapping[str, np.ndarray]) -> int:
+    """The side of the masks that a graph gives, in cells.
 
     nodes: in file order
     consts: of the frozen graph, name -> array
+
+    Raises SegmentationError, with the name of the node, if a node or a constant that it reads is not usable.
     """
     arrays = {name: array for name, array in consts.items() if name not in nodes}
     arrays.update((name, constant(node)) for name, node in nodes.items() if node.op == "Const")
@@ -48,6 +50,7 @@ def check_graph(nodes: Mapping[str, Node], consts: Mapping[str, np.ndarray]) -> 
             except Misfit as error:
                 raise SegmentationError(f"its node {node.name} {error}") from error
     check_whole(nodes, seen)
+    return seen[MASKS].shape[2]
 
 
 def constant(node: Node) -> np.ndarray:
@@ -121,12 +124,13 @@ def check_whole(nodes: Mapping[str, Node], seen: Mapping[str, Value]) -> None:
         if node.op == "Placeholder" and node.name != IMAGE:
             raise SegmentationError(f"its node {node.name} is an input that is not known")
     features = trunk_output(nodes)
-    if nodes["CropAndResize"].inputs[1] != PROPOSALS or nodes["CropAndResize_1"].inputs[:2] != (features, BOXES):
+    boxes = nodes[nodes["CropAndResize"].inputs[1]]
+    if PROPOSALS not in (boxes.name, *boxes.inputs[:1]) or nodes["CropAndResize_1"].inputs[:2] != (features, BOXES):
         raise SegmentationError("its nodes CropAndResize and CropAndResize_1 must crop the same map, under "
                                 f"{PROPOSALS} and {BOXES}")
     if IMAGE in cut(nodes, [MASKS], {features: (), BOXES: ()}):
         raise SegmentationError(f"its node {MASKS} depends on more than {features} and {BOXES}")
-    classes = nodes[BOXES].one("num_classes")
-    if seen[MASKS].shape != (N_OF[BOXES], classes, MASK_SIDE, MASK_SIDE):
-        raise SegmentationError(f"it gives masks of the shape {seen[MASKS].shape[1:]}, not "
-                                f"{(classes, MASK_SIDE, MASK_SIDE)}")
+    classes, shape = nodes[BOXES].one("num_classes"), seen[MASKS].shape
+    if shape[:2] != (N_OF[BOXES], classes) or shape[2] != shape[3] or shape[2] not in RESIZED:
+        raise SegmentationError(f"it gives masks of the shape {shape[1:]}; they must be square, one for each of "
+                                f"{classes} classes")

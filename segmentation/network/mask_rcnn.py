@@ -15,6 +15,7 @@ from segmentation.files import AnyPath
 from segmentation.instances import Instances, decode
 from segmentation.network.cost import InputCost
 from segmentation.network.engines import Engine, load_engine
+from segmentation.network.graph_check import BOXES
 from segmentation.network.made import Made, demo_warning
 from segmentation.network.model import Model, read_model
 from segmentation.network.opencv_engine import plain_errors
@@ -42,10 +43,12 @@ class MaskRCNN:
         self.made = made_by(model, files, options)
         self.colors = read_colors(files.colors)
         self.size = parse_size(options.size)
-        self.resizer = read_resizer(files.config) if files.config and self.size == "keep" else OFFICIAL
+        own = model.resizer or OFFICIAL
+        self.resizer = read_resizer(files.config) if files.config and self.size == "keep" else own
+        self.mask_side, self.clips = model.mask_side, not model.nodes[BOXES].one("clip")
         self.selection = select(self.labels, options)
         warn_of_unknown(options, self.labels, model.known)
-        self.cost = InputCost(files.config, options.engine)
+        self.cost = InputCost(files.config, options.engine, own)
 
     @classmethod
     def load(cls: type[Net], model_dir: AnyPath = MODEL_FOLDER, weights: Optional[AnyPath] = None, *,
@@ -91,8 +94,8 @@ class MaskRCNN:
 
         image: BGR uint8 (H, W, 3)
         boxes: float32 (1, 1, N, 7), rows (0, class, score, x0, y0, x1, y1), the box in 0..1
-        masks: float32 (N, 90, 15, 15), probabilities. Of row i only masks[i, class_i] has a meaning. (Your own graph
-            may have another number of classes.)
+        masks: float32 (N, 90, 15, 15), probabilities. Of row i only masks[i, class_i] has a meaning. (Other graphs
+            have other numbers of classes and cells.)
 
         Raises ValueError if the image is of another kind, SegmentationError if the engine fails or gives numbers that
         are not finite.
@@ -104,9 +107,11 @@ class MaskRCNN:
             blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer, self.options.resizing), swapRB=True)
             boxes, features = self.engine.boxes(blob)
             self.check_finite(boxes)
+            if self.clips:
+                boxes = clipped(boxes)
             boxes = boxes[:, :, self.selection.keep(boxes, image_hw)]
             if not boxes.size:
-                return boxes, np.empty((0, len(self.labels), 15, 15), np.float32)
+                return boxes, np.empty((0, len(self.labels), self.mask_side, self.mask_side), np.float32)
             masks = self.engine.masks(features, boxes)
             self.check_finite(masks[range(len(masks)), boxes[0, 0, :, 1].astype(int)])
             return boxes, masks
@@ -116,6 +121,13 @@ class MaskRCNN:
         if not np.isfinite(values).all():
             raise SegmentationError(f"the network of {self.files.weights} gives numbers that are not finite: its "
                                     "weights are broken, so take the file anew")
+
+
+def clipped(boxes: np.ndarray) -> np.ndarray:
+    """Rows (1, 1, N, 7) with their boxes clipped to 0..1, without those that have no area then."""
+    low, high = np.clip(boxes[..., 3:5], 0, 1), np.clip(boxes[..., 5:], 0, 1)
+    rows = np.concatenate([boxes[..., :3], low, high], axis=-1)
+    return rows[:, :, (high > low).all(-1)[0, 0]]
 
 
 def made_by(model: Model, files: ModelFiles, options: NetworkOptions) -> Made:

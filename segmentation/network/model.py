@@ -6,17 +6,21 @@ A wrong file can crash cv2.dnn. So every file is checked here before an engine g
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.files import read_text, reason
+from segmentation.network.api_graph.graph_def import read_graph
+from segmentation.network.api_graph.kinds import WANTED, kind_of_file, kind_of_graph
+from segmentation.network.api_graph.whole import Described, describe, is_whole
 from segmentation.network.frozen_graph import read_consts
 from segmentation.network.graph_check import BOXES, NAMED, PROPOSALS, check_graph
 from segmentation.network.made import demo_warning
+from segmentation.network.resizing import Rule
 from segmentation.network.text_graph import Nodes, read_nodes, trunk_output
-from segmentation.network.weights import ModelFiles, read_labels
+from segmentation.network.weights import MODEL, ModelFiles, read_labels
 from segmentation.terminal import warn, warn_at_end
 
 # Names that only the ONNX model has: the trunk's output (in text graphs its name depends on the architecture), and the
@@ -35,6 +39,8 @@ class Model(NamedTuple):
     consts: the constants of the frozen graph, name -> array
     nodes: those of the text graph
     features: the name of the trunk's last node in the text graph
+    resizer: the frozen graph's own rule for the size of images, if it has one
+    mask_side: masks are of so many cells a side
     labels: the names of the classes, by class number from 0
     known: those that it can find; the demo graph has not seen all
     """
@@ -45,6 +51,8 @@ class Model(NamedTuple):
     consts: dict[str, np.ndarray]
     nodes: Nodes
     features: str
+    resizer: Optional[Rule]
+    mask_side: int
     labels: tuple[str, ...]
     known: tuple[str, ...]
 
@@ -64,11 +72,12 @@ def read_model(files: ModelFiles) -> Model:
 
     Raises SegmentationError if a file is wrong or does not fit the others. What it gives is safe for an engine.
     """
-    nodes = read_text_graph(files.text_graph)
-    buffer, consts = read_weights(files.weights, nodes, files.text_graph)
+    buffer = read_weights(files.weights)
+    structure = read_structure(files, buffer)
+    nodes, consts = structure.nodes, structure.consts
     labels = find_labels(files, nodes, consts)
     try:
-        check_graph(nodes, consts)
+        mask_side = check_graph(nodes, consts)
     except SegmentationError as error:
         raise SegmentationError(f"{files.text_graph} and {files.weights} do not make a network: {error}; one of the "
                                 "two files is broken or belongs to another model, so take both anew") from error
@@ -76,7 +85,59 @@ def read_model(files: ModelFiles) -> Model:
     if files.demo_because:
         known = known_classes(consts, labels)
         say_demo(files, known, labels)
-    return Model(files.weights, files.text_graph, buffer, consts, nodes, trunk_output(nodes), labels, known)
+    return Model(files.weights, files.text_graph, buffer, dict(consts), nodes, trunk_output(nodes), structure.resizer,
+                 mask_side, labels, known)
+
+
+# ---- Files ---------------------------------------------------------------------------------------------------
+
+def read_weights(path: Path) -> np.ndarray:
+    """The bytes of the weights, uint8 (size,). Raises SegmentationError if they are a file of another kind."""
+    try:
+        buffer = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
+    start = bytes(buffer[:64])
+    if start.lstrip()[:1] == b"<":
+        raise SegmentationError(f"{path} is a web page, not a frozen graph: download it again")
+    kind = kind_of_file(start)
+    if kind:
+        raise SegmentationError(f"{path} is {kind}; {WANTED}")
+    return buffer
+
+
+def read_structure(files: ModelFiles, buffer: np.ndarray) -> Described:
+    """The text graph of the weights and the constants that it reads.
+
+    The text graph is the file beside the weights; or what the weights say of themselves, if they are a whole frozen
+    graph; or the official one. The official weights have it in any case: reading their 7,000 nodes takes time.
+
+    Raises SegmentationError if the file is no frozen graph, or if none of the three fits it.
+    """
+    path, nodes = files.weights, read_text_graph(files.text_graph)
+    try:
+        consts = read_consts(buffer)
+        graph = {} if files.name == MODEL or files.text_graph == path.with_suffix(".pbtxt") else read_graph(buffer)
+    except SegmentationError as error:
+        raise SegmentationError(f"{path} is not usable: {error}; name a frozen_inference_graph.pb (not "
+                                "saved_model.pb)") from error
+    needed = [name for node in nodes.values() for name in node.inputs if name not in nodes]
+    missing = [name for name in needed if name not in consts]
+    if is_whole(graph):
+        try:
+            return describe(graph, consts, nodes)
+        except SegmentationError as error:
+            if missing:  # otherwise it is one of 2018, for which the official text graph was made
+                raise SegmentationError(f"{path} cannot be run: {error}; {WANTED}") from error
+    if missing:
+        kind = kind_of_graph(graph or consts)
+        if kind:
+            raise SegmentationError(f"{path} is {kind}; {WANTED}")
+        raise SegmentationError(f"{path} does not hold the weights of {files.text_graph}: {len(missing)} of "
+                                f"its {len(needed)} constants are missing, first of them {missing[0]}; name "
+                                "the weights of this model, or put the text graph made for these beside them as "
+                                f"{path.with_suffix('.pbtxt').name}")
+    return Described(nodes, consts, None)
 
 
 def read_text_graph(path: Path) -> Nodes:
@@ -94,32 +155,6 @@ def read_text_graph(path: Path) -> Nodes:
     return nodes
 
 
-def read_weights(path: Path, nodes: Nodes, text_graph_path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """(the bytes of a frozen graph as uint8 (size,), its constants).
-
-    Raises SegmentationError if the file is no frozen graph, or a constant that the text graph names is missing.
-    """
-    try:
-        buffer = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
-    if bytes(buffer[:64]).lstrip()[:1] == b"<":
-        raise SegmentationError(f"{path} is a web page, not a frozen graph: download it again")
-    try:
-        consts = read_consts(buffer)
-    except SegmentationError as error:
-        raise SegmentationError(f"{path} is not usable: {error}; name a frozen_inference_graph.pb (not "
-                                "saved_model.pb)") from error
-    needed = [name for node in nodes.values() for name in node.inputs if name not in nodes]
-    missing = [name for name in needed if name not in consts]
-    if missing:
-        raise SegmentationError(f"{path} does not hold the weights of {text_graph_path}: {len(missing)} of "
-                                f"its {len(needed)} constants are missing, first of them {missing[0]}; name "
-                                "the weights of this model, or put the text graph made for these beside them as "
-                                f"{path.with_suffix('.pbtxt').name}")
-    return buffer, consts
-
-
 def find_labels(files: ModelFiles, nodes: Nodes, consts: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """The names of the classes, by class number from 0.
 
@@ -133,8 +168,9 @@ def find_labels(files: ModelFiles, nodes: Nodes, consts: Mapping[str, np.ndarray
         raise SegmentationError(f"{files.weights} has {count} classes, but {files.text_graph} is for "
                                 f"{expected}: put the text graph made for it beside it as {text_graph_path.name}")
     if count != OFFICIAL_CLASSES and files.labels != labels_path:
-        raise SegmentationError(f"{files.weights} has {count} classes without names: put these beside it in "
-                                f"{labels_path.name}, one a line")
+        warn(f"[WARNING] {files.weights} has {count} classes without names, so they are numbered: put their names "
+             f"beside it in {labels_path.name}, one a line")
+        return tuple(f"class {number}" for number in range(1, count + 1))
     return read_labels(files.labels, count)
 
 

@@ -22,7 +22,6 @@ from segmentation.network.text_graph import Node
 IMAGE_HW = (209, 289)
 N_OF = {"detection_out": 97, "detection_out_final": 89}
 KERNELS, POOLS, CROPS, RESIZED = range(1, 16), range(1, 8), range(2, 65), range(2, 65)
-MASK_SIDE = 15  # cells; Instances have masks of this size
 MOST_BOXES, LARGEST_ANCHOR, LARGEST_STEP = 10_000, 10_000, 64
 
 
@@ -38,12 +37,14 @@ class Value(NamedTuple):
         convolution; "array", anything else
     deltas: whether it has deltas of boxes in the order x, y, w, h, which cv2.dnn and the ONNX model swap at loading
     rate: if it is taken apart, (places between two that a convolution reads, whether the convolution was done)
+    paddings: if it is taken apart, (rows, columns) added on each side
     """
 
     shape: tuple[int, ...]
     kind: str = "array"
     deltas: bool = False
     rate: tuple[int, bool] = (1, False)
+    paddings: tuple[int, int] = (0, 0)
 
 
 class Setting(NamedTuple):
@@ -140,6 +141,8 @@ def swaps(node: Node, channels: int) -> bool:
 
 def convolution(node: Node, x: Value, weights: np.ndarray) -> Value:
     channels_of(x, weights, 4, 2)
+    if x.kind == "apart":
+        return dilated(node, x, weights.shape[:2], weights.shape[3])
     require(x.kind == "map" or (node.one("padding"), node.attributes["strides"][1]) == ("SAME", 1),
             "must be SAME with stride 1 on an enlarged map")
     shape = *after_window(node, x, weights.shape[:2], KERNELS), weights.shape[3]
@@ -151,16 +154,24 @@ def depthwise(node: Node, x: Value, weights: np.ndarray) -> Value:
     channels = weights.shape[2] * weights.shape[3]
     if x.kind == "map":
         return Value((*after_window(node, x, weights.shape[:2], KERNELS), channels), "map")
-    require(weights.shape[:2] == (3, 3) and node.attributes["strides"][1] == 1 and node.one("padding") == "VALID"
-            and not x.rate[1], "must be 3x3, VALID with stride 1 on a map that is taken apart")
+    return dilated(node, x, weights.shape[:2], channels)
+
+
+def dilated(node: Node, x: Value, kernel_hw: Sequence[int], channels: int) -> Value:
+    """What a convolution gives on a map that is taken apart."""
+    require(all(side in KERNELS and side % 2 for side in kernel_hw) and node.attributes["strides"][1] == 1
+            and node.one("padding") == "VALID" and not x.rate[1]
+            and x.paddings == tuple(side // 2 * x.rate[0] for side in kernel_hw),
+            "must have the map's paddings and odd sides, and be VALID with stride 1, on a map that is taken apart")
     return Value((*x.shape[:3], channels), "apart", rate=(x.rate[0], True))
 
 
 def take_apart(node: Node, x: Value, rate: np.ndarray, paddings: np.ndarray) -> Value:
-    step = int(rate.flat[0])
+    step, sides = int(rate.flat[0]), paddings.reshape(-1).tolist()
     require(rate.tolist() == [step] * 2 and 2 <= step <= 8, f"has the block {rate.tolist()}")
-    require(paddings.reshape(-1).tolist() == [step] * 4, f"has the paddings {paddings.tolist()}")
-    return x._replace(kind="apart", rate=(step, False))
+    require(len(sides) == 4 and sides[::2] == sides[1::2] and 0 <= min(sides) <= max(sides) <= 64,
+            f"has the paddings {paddings.tolist()}")
+    return x._replace(kind="apart", rate=(step, False), paddings=(sides[0], sides[2]))
 
 
 def put_together(node: Node, x: Value, rate: np.ndarray, crops: np.ndarray) -> Value:
@@ -183,6 +194,13 @@ def normalisation(node: Node, x: Value, *arrays: np.ndarray) -> Value:
 
 def activation(node: Node, x: Value) -> Value:
     return x
+
+
+def pad(node: Node, x: Value, sizes: np.ndarray) -> Value:
+    rows = sizes.tolist() if sizes.shape == (4, 2) else []
+    require(rows and rows[0] == rows[3] == [0, 0] and 0 <= sizes.min() <= sizes.max() <= 8 and x.shape[0] == 1,
+            f"has the paddings {sizes.tolist()}")
+    return x._replace(shape=(1, x.shape[1] + sum(rows[1]), x.shape[2] + sum(rows[2]), x.shape[3]))
 
 
 def pool(node: Node, x: Value) -> Value:
@@ -290,6 +308,12 @@ def detections(node: Node, deltas: Value, scores: Value, priors: Value) -> Value
     return Value((1, 1, N_OF[node.name], 7), "rows")
 
 
+def clip(node: Node, rows: Value, low: np.ndarray, high: np.ndarray) -> Value:
+    require(low.size == high.size == 1 and (low.item(), high.item()) == (0, 1),
+            f"clips to {low.tolist()} and {high.tolist()}, not to 0 and 1")
+    return rows
+
+
 def crop(node: Node, features: Value, rows: Value, size: np.ndarray) -> Value:
     require(size.shape == (2,) and all(side in CROPS for side in size.tolist()), f"crops RoIs of {size.tolist()}")
     require(features.shape[0] == 1, "crops RoIs of RoIs")
@@ -298,7 +322,7 @@ def crop(node: Node, features: Value, rows: Value, size: np.ndarray) -> Value:
 
 PRIORS = {"width": floats(1, LARGEST_ANCHOR), "height": floats(1, LARGEST_ANCHOR), "variance": floats(1e-3, 10),
           "step": number(1, LARGEST_STEP), "offset": number(0, 1), "clip": FLAG, "flip": exactly(False)}
-DETECTIONS = {"code_type": exactly("CENTER_SIZE"), "clip": exactly(True), "share_location": FLAG,
+DETECTIONS = {"code_type": exactly("CENTER_SIZE"), "clip": FLAG, "share_location": FLAG,
               "num_classes": number(1, MOST_BOXES, int), "background_label_id": number(0, MOST_BOXES + 1, int),
               "keep_top_k": number(1, MOST_BOXES, int), "top_k": number(1, 1_000_000, int, False),
               "nms_threshold": number(0.01, 1), "confidence_threshold": number(0, 1, needed=False),
@@ -309,7 +333,7 @@ NOT_TRANSPOSED = {"transpose_a": exactly(False), "transpose_b": exactly(False)}
 
 OPS: dict[str, Operation] = {
     "Placeholder": Operation(placeholder, (), {}),
-    "Conv2D": Operation(convolution, ("map enlarged", "floats"), {**CONVOLUTION, **DELTAS}),
+    "Conv2D": Operation(convolution, ("map enlarged apart", "floats"), {**CONVOLUTION, **DELTAS}),
     "DepthwiseConv2dNative": Operation(depthwise, ("map apart", "floats"), CONVOLUTION),
     "SpaceToBatchND": Operation(take_apart, ("map", "integers", "integers"), {}),
     "BatchToSpaceND": Operation(put_together, ("apart", "integers", "integers"), {}),
@@ -317,6 +341,7 @@ OPS: dict[str, Operation] = {
     "BiasAdd": Operation(bias, ("map array", "floats"), FORMAT, takes_deltas=True),
     "FusedBatchNorm": Operation(normalisation, ("map", *["floats"] * 4),
                                 {**FORMAT, "epsilon": number(1e-9, 0.1), "is_training": exactly(False, False)}),
+    "Pad": Operation(pad, ("map", "integers"), {}),
     "MaxPool": Operation(pool, ("map",), {**WINDOW, "ksize": square(POOLS)}),
     "AvgPool": Operation(pool, ("map",), {**WINDOW, "ksize": square(POOLS)}),
     "Mean": Operation(mean, ("map", "integers"), {"keep_dims": exactly(True)}),
@@ -335,5 +360,6 @@ OPS: dict[str, Operation] = {
     "Transpose": Operation(transpose, ("map", "integers"), {}),
     "PriorBox": Operation(anchor_boxes, ("map", "map"), PRIORS, takes_deltas=True),
     "DetectionOutput": Operation(detections, ("array", "array", "anchors array"), DETECTIONS, takes_deltas=True),
+    "ClipByValue": Operation(clip, ("rows", "floats", "floats"), {}),
     "CropAndResize": Operation(crop, ("map", "rows", "integers"), CROP),
 }

@@ -15,7 +15,8 @@ Size = Union[str, tuple[int, int]]  # "keep", "raw" or (width, height)
 
 STRIDE = 16  # one cell of the trunk's output is 16x16 pixels of the network's input
 RULE = re.compile(r"keep_aspect_ratio_resizer\s*\{([^{}]*)\}")
-SIDE = r"^\s*{}\s*:\s*(\d{{1,5}})\s*$"
+FIXED = re.compile(r"fixed_shape_resizer\s*\{([^{}]*)\}")
+SIDE = r"\b{}\s*:\s*(\d{{1,5}})(?![\d.])"
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,9 @@ class Resizer:
     cannot see it. It has learnt the distances of its training, so it must get no others: on images one pixel wider and
     higher than those of the training, the box AP of the same weights fell from .79 to .38.
 
-    If both limits have the same remainder modulo 16, the network was trained only on sides with that remainder. Then
-    both sides are rounded to the nearest such number. (16k + 1 is best: it puts the corners of the image exactly on
-    cells.) The official network's limits, 800 and 1365, have the remainders 0 and 5: its long side had any length in
-    training, so its images are only scaled.
+    If both limits are 16k + 1, the network was trained by segmentation/training, on such sides alone: they put the
+    corners of the image exactly on cells. Then both sides are rounded to the nearest such number. TensorFlow only
+    scales, so with other limits (the official network's are 800 and 1365) images are only scaled.
 
     >>> Resizer(353, 609).size_wh((480, 640)), Resizer(353, 609).size_wh((1080, 1920))
     ((465, 353), (609, 337))
@@ -46,10 +46,9 @@ class Resizer:
     def size_wh(self, image_hw: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of the network's input for an image."""
         scale = min(self.short_side / min(image_hw), self.long_side / max(image_hw))
-        rest = self.short_side % STRIDE
-        if rest == self.long_side % STRIDE:
+        if self.short_side % STRIDE == self.long_side % STRIDE == 1:
             # At least two cells, so that there is something between the corners.
-            height, width = (max(round((side * scale - rest) / STRIDE), 2) * STRIDE + rest for side in image_hw)
+            height, width = (max(round((side * scale - 1) / STRIDE), 2) * STRIDE + 1 for side in image_hw)
         else:
             height, width = (max(1, round(side * scale)) for side in image_hw)
         return width, height
@@ -61,24 +60,40 @@ class Resizer:
                 "      }\n    }\n  }\n}\n")
 
 
+@dataclass(frozen=True)
+class FixedSize:
+    """The rule of a model for which every image is brought to one size, whatever its aspect. In pixels."""
+
+    height: int
+    width: int
+
+    def size_wh(self, image_hw: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of the network's input for an image."""
+        return self.width, self.height
+
+
+Rule = Union[Resizer, FixedSize]
+
 # From the official model's pipeline.config.
 OFFICIAL = Resizer(800, 1365)
 
 
-def read_resizer(path: AnyPath) -> Resizer:
-    """The Resizer of a file in the format of TensorFlow's pipeline.config.
+def read_resizer(path: AnyPath) -> Rule:
+    """The rule in a file in the format of TensorFlow's pipeline.config.
 
-    Raises SegmentationError if the file has no keep_aspect_ratio_resizer with both sides.
+    Raises SegmentationError if the file has no image_resizer with two sides in pixels.
     """
-    rule = RULE.search(read_text(path))
-    sides = [re.search(SIDE.format(name), rule.group(1), re.M) if rule else None
-             for name in ("min_dimension", "max_dimension")]
-    short, long = (int(side.group(1)) if side else 0 for side in sides)
-    if not 0 < short <= long:
-        raise SegmentationError(f"{path} must hold a rule for the size of pictures, keep_aspect_ratio_resizer "
-                                "with min_dimension and max_dimension in pixels; mend it, or choose another "
-                                "size with --size")
-    return Resizer(short, long)
+    text = read_text(path)
+    for pattern, names, kind in ((RULE, ("min_dimension", "max_dimension"), Resizer),
+                                 (FIXED, ("height", "width"), FixedSize)):
+        rule = pattern.search(text)
+        sides = [re.search(SIDE.format(name), rule.group(1)) if rule else None for name in names]
+        first, second = (int(side.group(1)) if side else 0 for side in sides)
+        if min(first, second) > 0 and (kind is FixedSize or first <= second):
+            return kind(first, second)
+    raise SegmentationError(f"{path} must hold a rule for the size of pictures, keep_aspect_ratio_resizer "
+                            "with min_dimension and max_dimension, or fixed_shape_resizer with height and width, in "
+                            "pixels; mend it, or choose another size with --size")
 
 
 def parse_size(size: Size) -> Size:
@@ -97,7 +112,7 @@ def parse_size(size: Size) -> Size:
     return int(sides[0]), int(sides[1])
 
 
-def input_size(image_hw: tuple[int, int], size: Size, resizer: Resizer = OFFICIAL) -> tuple[int, int]:
+def input_size(image_hw: tuple[int, int], size: Size, resizer: Rule = OFFICIAL) -> tuple[int, int]:
     """(width, height) of the network's input for an image.
 
     size: "keep" (as the resizer says), "raw" (as the image) or (width, height)
@@ -110,7 +125,7 @@ def input_size(image_hw: tuple[int, int], size: Size, resizer: Resizer = OFFICIA
     return (image_hw[1], image_hw[0]) if isinstance(size, str) else size
 
 
-def resize(image: np.ndarray, size: Size, resizer: Resizer = OFFICIAL, way: str = "opencv") -> np.ndarray:
+def resize(image: np.ndarray, size: Size, resizer: Rule = OFFICIAL, way: str = "opencv") -> np.ndarray:
     """An image, uint8 (H, W, 3), in the size of the network's input; the same array if it has that size.
 
     way: of RESIZINGS. opencv: enlarged bilinearly, and shrunk by averaging, so that thin parts do not fall between the

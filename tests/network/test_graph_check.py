@@ -161,7 +161,7 @@ BROKEN_WEIGHTS = {
     "one class less": (f"{HEAD}/BoxEncodingPredictor/weights", lambda array: array[:, :356], "has 360 biases for 356"),
     "a crop": ("CropAndResize/crop_size", lambda array: np.int32([0, 14]), r"crops RoIs of \[0, 14\]"),
     "a huge crop": ("CropAndResize_1/crop_size", lambda array: np.int32([10000, 10000]), "crops RoIs of"),
-    "a mask of another size": (f"{HEAD}_1/ResizeBilinear/size", lambda array: np.int32([14, 14]), "masks of the shape"),
+    "a mask of another size": (f"{HEAD}_1/ResizeBilinear/size", lambda array: np.int32([14, 15]), "masks of the shape"),
     "an order": (f"{HEAD}_1/transpose/perm", lambda array: np.int32([0, 1, 2, 3]), "into the order"),
     "a shape": (f"{HEAD}/Reshape_1/shape", lambda array: np.int32([-1, -1, 91]), "new shape"),
     "a mean": (f"{HEAD}/AvgPool/reduction_indices", lambda array: np.int32([0, 1]), "a mean over the axes"),
@@ -181,10 +181,11 @@ def test_a_dilated_convolution_must_be_put_together_as_it_was_taken_apart():
     start = next(name for name, node in nodes.items() if node.op == "SpaceToBatchND")
     end = next(name for name, node in nodes.items() if node.op == "BatchToSpaceND")
     middle = nodes[end].inputs[0]
-    for change, said in ((attribute(nodes[start].inputs[1], "value", 3, 3), "has the paddings"),
+    for change, said in ((attribute(nodes[start].inputs[1], "value", 3, 3), "must have the map's paddings"),
+                         (attribute(nodes[start].inputs[2], "value", 2, 1, 2, 1), "has the paddings"),
                          (attribute(nodes[end].inputs[2], "value", 1, 0, 0, 0), "must undo"),
                          (inputs(end, start, *nodes[end].inputs[1:]), "must undo"),
-                         (attribute(middle, "padding", "SAME"), "must be 3x3, VALID"),
-                         (attribute(middle, "strides", 1, 2, 2, 1), "must be 3x3, VALID")):
+                         (attribute(middle, "padding", "SAME"), "be VALID with stride 1"),
+                         (attribute(middle, "strides", 1, 2, 2, 1), "be VALID with stride 1")):
         with pytest.raises(SegmentationError, match=said):
             check_graph(change(nodes), consts)

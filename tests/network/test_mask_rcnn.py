@@ -1,5 +1,7 @@
 """The network in two halves against the network as one, on the tiny graph, and what it says of bad files."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from tiny_graph import frozen_graph, tiny_consts
 from segmentation import SegmentationError
 from segmentation.network.graph_check import BOXES, MASKS
 from segmentation.network.mask_rcnn import MaskRCNN
-from segmentation.network.resizing import OFFICIAL, Resizer, input_size, parse_size, read_resizer, resize
+from segmentation.network.resizing import OFFICIAL, FixedSize, Resizer, input_size, parse_size, read_resizer, resize
 from segmentation.network.text_graph import read_nodes, set_value, write_nodes
 from segmentation.network.weights import COLORS, LABELS, TEXT_GRAPH
 
@@ -228,13 +230,14 @@ def test_an_empty_colour_file_is_refused(model_folder, tiny_pb):
 
 # ---- Files that a graph carries beside it ----------------------------------------------------------------
 
-def test_own_rule_snaps_to_the_rest_that_both_its_sides_leave():
-    for resizer, rest in ((Resizer(353, 609), 1), (Resizer(800, 1360), 0), (Resizer(55, 103), 7)):
-        for image_hw in ((240, 320), (1080, 1920), (1000, 300), (353, 353), (20, 4000)):
-            width, height = resizer.size_wh(image_hw)
-            assert width % 16 == height % 16 == rest
-            assert max(width, height) <= resizer.long_side and min(width, height) >= 32
-    assert OFFICIAL.size_wh((333, 500)) == (1201, 800)  # 800 and 1365 leave different rests: scaled, no more
+def test_the_rule_of_training_snaps_to_16k_plus_1_and_others_only_scale():
+    rule = Resizer(353, 609)
+    for image_hw in ((240, 320), (1080, 1920), (1000, 300), (353, 353), (20, 4000)):
+        width, height = rule.size_wh(image_hw)
+        assert width % 16 == height % 16 == 1
+        assert max(width, height) <= rule.long_side and min(width, height) >= 32
+    assert OFFICIAL.size_wh((333, 500)) == (1201, 800)
+    assert Resizer(320, 512).size_wh((333, 500)) == (480, 320) and Resizer(320, 512).size_wh((100, 163)) == (512, 314)
 
 
 def test_a_rule_is_read_back_as_written(tmp_path):
@@ -243,11 +246,13 @@ def test_a_rule_is_read_back_as_written(tmp_path):
     assert read_resizer(path) == Resizer(353, 609)
     path.write_text("image_resizer { keep_aspect_ratio_resizer {\n max_dimension: 1365\n min_dimension: 800\n } }")
     assert read_resizer(path) == OFFICIAL
+    path.write_text("image_resizer { fixed_shape_resizer { height: 300 width: 400 } }")
+    assert read_resizer(path) == FixedSize(300, 400) and read_resizer(path).size_wh((10, 900)) == (400, 300)
 
 
 @pytest.mark.parametrize("text", ["", "model {}", "keep_aspect_ratio_resizer {\n min_dimension: 353\n}",
                                   "keep_aspect_ratio_resizer {\n min_dimension: 9\n max_dimension: 8\n}",
-                                  "fixed_shape_resizer {\n height: 300\n width: 300\n}"])
+                                  "fixed_shape_resizer {\n height: 300\n}"])
 def test_a_file_without_a_rule_is_named(own, text):
     own.with_suffix(".config").write_text(text)
     with pytest.raises(SegmentationError, match=r"own\.config must hold a rule .*--size"):
@@ -266,7 +271,6 @@ def test_a_graph_of_other_classes_runs_with_what_lies_beside_it(own, noise):
 
 @pytest.mark.parametrize("change, said", [
     ({".txt": "disc\nsquare\n"}, r"own\.txt must hold 3 names.*got 2"),
-    ({".txt": None}, r"own\.pb has 3 classes without names: .* own\.txt"),
     ({".pbtxt": None}, rf"own\.pb has 3 classes, but .*{TEXT_GRAPH} is for 90: .* own\.pbtxt"),
     ({".pbtxt": "no graph"}, r"own\.pbtxt is no text graph")])
 def test_what_does_not_match_the_graph_is_named(own, change, said):
@@ -276,6 +280,12 @@ def test_what_does_not_match_the_graph_is_named(own, change, said):
             own.with_suffix(suffix).write_text(text)
     with pytest.raises(SegmentationError, match=said):
         MaskRCNN.load(MODEL_FOLDER, own)
+
+
+def test_classes_without_names_are_numbered(own, capsys):
+    own.with_suffix(".txt").unlink()
+    assert MaskRCNN.load(MODEL_FOLDER, own).labels == ("class 1", "class 2", "class 3")
+    assert re.search(r"own\.pb has 3 classes without names, .* own\.txt", capsys.readouterr().err)
 
 
 def test_a_text_graph_of_other_classes_is_refused(tiny_pb, model_folder):

@@ -56,7 +56,8 @@ def detections(graph: "Graph", node: Node, deltas: str, scores: str, priors: str
     if node.one("top_k", -1) > 0:
         _, best = best_rows(graph, graph.reshape(scores, [-1]), [int(node.one("top_k"))])
         deltas, scores, priors = (graph.add("Gather", value, best) for value in (deltas, scores, priors))
-    boxes = graph.add("Clip", decode(graph, deltas, priors, variance), 0.0, 1.0)       # (B, classes, 4)
+    boxes = decode(graph, deltas, priors, variance)                                    # (B, classes, 4)
+    boxes = graph.add("Clip", boxes, 0.0, 1.0) if node.one("clip") else boxes
 
     # Each class has boxes of its own, so each class is a batch for NonMaxSuppression. It gives (class, 0, row).
     final = node.name == BOXES
@@ -101,6 +102,10 @@ def padded_rows(graph: "Graph", rows: str, count: str, final: bool) -> str:
     if final:
         count = graph.add("Max", graph.add("Sub", graph.size(rows, 0), [1]), [1])
     return graph.cut(rows, 0, 0, count)
+
+
+def clip(graph: "Graph", node: Node, rows: str, low: np.ndarray, high: np.ndarray) -> str:
+    return graph.add("Clip", rows, low.item(), high.item())
 
 
 def crop(graph: "Graph", node: Node, features: str, rows: str, size_hw: np.ndarray) -> str:

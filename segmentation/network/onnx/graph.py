@@ -23,7 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 from segmentation import SegmentationError
 from segmentation.network.graph_check import BOXES, IMAGE, MASKS
 from segmentation.network.model import FEATURES, MASK_BOXES
-from segmentation.network.onnx.boxes import anchor_boxes, crop, detections
+from segmentation.network.onnx.boxes import anchor_boxes, clip, crop, detections
 from segmentation.network.onnx.kept import PRODUCER
 from segmentation.network.onnx.layers import (
     Enlarged,
@@ -177,6 +177,11 @@ def pool(graph: Graph, node: Node, x: str) -> str:
     return graph.add(op, x, is_map=True, **window(node, node.attributes["ksize"][1:3]))
 
 
+def pad(graph: Graph, node: Node, x: str, sizes: np.ndarray) -> str:
+    (_, _), (top, bottom), (left, right), (_, _) = sizes.tolist()
+    return graph.add("Pad", x, [0, 0, top, left, 0, 0, bottom, right], is_map=True)
+
+
 def mean(graph: Graph, node: Node, x: str, axes: np.ndarray) -> str:
     if axes.tolist() != [1, 2]:
         raise SegmentationError(f"the text graph's node {node.name} is a mean over {axes}, not over a whole map")
@@ -239,12 +244,13 @@ OPS: dict[str, Callable[..., Any]] = {
     "SpaceToBatchND": space_to_batch,                   "BatchToSpaceND": batch_to_space,
     "Conv2D": convolution,          "DepthwiseConv2dNative": depthwise_convolution, "MatMul": product,
     "BiasAdd": bias,                "FusedBatchNorm": normalisation,
-    "MaxPool": pool,                "AvgPool": pool,                                "Mean": mean,
+    "MaxPool": pool,                "AvgPool": pool,        "Pad": pad,             "Mean": mean,
     "ConcatV2": concat,             "ResizeBilinear": resize,
     "Relu": activation,             "Relu6": activation,
     "Sigmoid": activation,          "Softmax": activation,
     "Mul": arithmetic,              "Sub": arithmetic,                              "Add": arithmetic,
     "Reshape": reshape,             "Flatten": flatten,
     "Slice": cut,                   "Transpose": transpose,
-    "PriorBox": anchor_boxes,       "DetectionOutput": detections,                  "CropAndResize": crop,
+    "PriorBox": anchor_boxes,       "DetectionOutput": detections,
+    "ClipByValue": clip,            "CropAndResize": crop,
 }

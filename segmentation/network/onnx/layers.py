@@ -60,9 +60,11 @@ def xywh(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, 2, *array.shape[1:])[:, ::-1].reshape(array.shape)
 
 
-def convolution(graph: "Graph", node: Node, x: Union[str, Enlarged], weights: np.ndarray) -> str:
+def convolution(graph: "Graph", node: Node, x: Union[str, Enlarged, Dilated], weights: np.ndarray) -> str:
     if isinstance(x, Enlarged):
         return convolution_of_enlarged(graph, node, x, weights)
+    if isinstance(x, Dilated):
+        return dilated_convolution(graph, node, x, weights.transpose(3, 2, 0, 1))
     if (graph.winograd and node.name == PROPOSAL_LAYER and min(weights.shape[2:]) >= WINOGRAD_CHANNELS
             and weights.shape[:2] == (3, 3) and max(node.attributes["strides"]) == 1 and node.one("padding") == "SAME"):
         return winograd_convolution(graph, node, x, weights)
@@ -73,10 +75,14 @@ def depthwise_convolution(graph: "Graph", node: Node, x: Union[str, Dilated], we
     height, width, channels, multiplier = weights.shape
     kernel = weights.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     if isinstance(x, Dilated):
-        down, across = x.rate
-        pads = [height // 2 * down, width // 2 * across] * 2
-        return layer(graph, "Conv", node, x.x, kernel, group=channels, dilations=x.rate, pads=pads)
+        return dilated_convolution(graph, node, x, kernel, group=channels)
     return layer(graph, "Conv", node, x, kernel, group=channels, **window(node, (height, width)))
+
+
+def dilated_convolution(graph: "Graph", node: Node, x: Dilated, kernel: np.ndarray, **attributes: Any) -> str:
+    """A convolution of a map that is taken apart. kernel: (outputs, inputs, height, width)"""
+    pads = [side // 2 * rate for side, rate in zip(kernel.shape[2:], x.rate)] * 2
+    return layer(graph, "Conv", node, x.x, kernel, dilations=x.rate, pads=pads, **attributes)
 
 
 def space_to_batch(graph: "Graph", node: Node, x: str, rate: np.ndarray, paddings: np.ndarray) -> Dilated:
