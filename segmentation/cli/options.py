@@ -17,6 +17,7 @@ from segmentation.instances import INTERPOLATIONS
 from segmentation.network.engines import DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import PROPOSALS, NetworkOptions
+from segmentation.network.published import DEFAULT, PUBLISHED
 from segmentation.network.resizing import RESIZINGS, Size, parse_size
 from segmentation.network.selection import parse_area
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model
@@ -45,6 +46,9 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
                        help="model folder: labels, colours, text graph and weights; missing weights are "
                             "downloaded into it (default: the mask-rcnn-coco beside the scripts; of the installed "
                             "commands the package's own, and weights go to the user's cache)")
+    group.add_argument("--model", choices=PUBLISHED, default=DEFAULT,
+                       help="which of TensorFlow's networks, all trained on COCO, to download; the slower ones find "
+                            "more (default: %(default)s)")
     group.add_argument("--weights", type=path_text, metavar="FILE",
                        help="another frozen graph (.pb), with its own labels and text graph beside it where it "
                             "has some, the official archive (.tar.gz) or its folder; official: the official "
@@ -225,6 +229,9 @@ class LoadOptions(Protocol):
     def mask_rcnn(self) -> str: ...
 
     @property
+    def model(self) -> str: ...
+
+    @property
     def weights(self) -> Optional[str]: ...
 
     @property
@@ -236,7 +243,13 @@ class LoadOptions(Protocol):
 
 def find_files(options: LoadOptions) -> ModelFiles:
     """The files of the model that the options ask for."""
-    return find_model(options.mask_rcnn, options.weights, demo=not options.no_demo)
+    return find_model(options.mask_rcnn, options.weights, demo=not options.no_demo, model=options.model)
+
+
+def check_model(options: LoadOptions) -> None:
+    """Raise ValueError if the options name two models."""
+    if options.weights and options.model != DEFAULT:
+        raise ValueError("--model and --weights name two models: name one of them")
 
 
 def load_network(options: LoadOptions) -> MaskRCNN:

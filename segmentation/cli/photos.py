@@ -24,6 +24,7 @@ from segmentation.cli.options import (
     add_drawing_options,
     add_network_options,
     add_result_options,
+    check_model,
     load_network,
     number_in,
     parse,
@@ -102,6 +103,7 @@ class PhotoOptions:
     visualize: int
     no_show: bool
     mask_rcnn: str
+    model: str
     weights: Optional[str]
     no_demo: bool
     seed: int
@@ -110,6 +112,7 @@ class PhotoOptions:
     results: ResultOptions
 
     def __post_init__(self) -> None:
+        check_model(self)
         check_hiding(self.drawing.effect, shows=bool(self.results.cutouts or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")

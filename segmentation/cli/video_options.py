@@ -16,6 +16,7 @@ from segmentation.cli.options import (
     add_drawing_options,
     add_network_options,
     add_result_options,
+    check_model,
     number_in,
     path,
     path_text,
@@ -167,6 +168,7 @@ class VideoOptions:
     workers: Union[int, str, None] = field(metadata=BESIDE)
     scheduler: Optional[str] = field(metadata=BESIDE)
     mask_rcnn: str = field(metadata=BESIDE)  # the frames depend on the files of the model, not on its path
+    model: str = field(metadata=BESIDE)
     weights: Optional[str] = field(metadata=BESIDE)
     no_demo: bool = field(metadata=BESIDE)
     network: NetworkOptions
@@ -175,6 +177,7 @@ class VideoOptions:
 
     def __post_init__(self) -> None:
         results = self.results
+        check_model(self)
         check_hiding(self.drawing.effect, shows=bool(results.cutouts))
         if self.end is not None and self.end <= self.start:
             raise ValueError(f"--end {self.end!s} is not after --start {self.start!s}")

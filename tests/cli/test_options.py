@@ -34,7 +34,7 @@ def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
     compared = what_decides(options)
     assert compared["--every"] == "3" and compared["--threshold"] == "0.3" and compared["--track"] == "False"
     beside = {"--input", "--output", "--recursive", "--overwrite", "--resume", "--show", "--workers", "--scheduler",
-              "--mask-rcnn", "--weights", "--no-demo"}
+              "--mask-rcnn", "--model", "--weights", "--no-demo"}
     assert not beside & compared.keys()
     assert {f"--{name.replace('_', '-')}" for name in names(video_options.VideoOptions)} == beside | compared.keys()
 
@@ -42,3 +42,14 @@ def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
 @pytest.mark.parametrize("kind", [photos.PhotoOptions, video_options.VideoOptions, *GROUPS])
 def test_options_are_frozen(kind):
     assert is_dataclass(kind) and kind.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize("module, kind, argv", [
+    (photos, photos.PhotoOptions, ["-i", "a.jpg"]),
+    (video_options, video_options.VideoOptions, ["-i", "a.mp4", "-o", "b.avi"])])
+def test_two_models_are_wrong_options(module, kind, argv, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parse(module.make_parser(), [*argv, "--model", "resnet50", "--weights", "mine.pb"], kind)
+    assert caught.value.code == 2 and "--model and --weights name two models" in capsys.readouterr().err
+    assert parse(module.make_parser(), [*argv, "--model", "resnet50"], kind).model == "resnet50"
+    assert parse(module.make_parser(), [*argv, "--weights", "mine.pb"], kind).model == "inception_v2"

@@ -182,6 +182,15 @@ def test_no_demo_refuses_the_demo_graph(photo, demo_folder, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("model", ["resnet50", "inception_resnet_v2"])
+def test_a_model_that_is_asked_for_is_not_replaced_by_the_demo_graph(photo, demo_folder, tmp_path, capsys, model):
+    command = ["-i", str(photo), "-m", str(demo_folder), "-o", str(tmp_path / "out"), "--model", model]
+    assert mask_rcnn.main(command) == 1
+    error, = capsys.readouterr().err.splitlines()
+    official = PUBLISHED[model]
+    assert error.startswith("[ERROR] the weights are missing") and official.url in error and official.digest in error
+
+
 def test_every_result_of_the_demo_graph_says_so(photo, demo_folder, tmp_path):
     out = tmp_path / "out"
     assert mask_rcnn.main(["-i", str(photo), "-m", str(demo_folder), "-o", str(out), "-c", "0.01", "--no-show",
