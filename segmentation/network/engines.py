@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from segmentation import SegmentationError
 from segmentation.network import opencv_engine
 from segmentation.network.model import Model
 from segmentation.network.onnx import engines as onnx_engines
@@ -79,7 +80,23 @@ def load_engine(engine: str = "opencv", device: str = "cpu", precision: str = "f
         return partial(onnx_engines.OpenVINO, onnx_engines.find_openvino(device, precision), device, precision)
     if engine == "onnxruntime":
         return partial(onnx_engines.OnnxRuntime, onnx_engines.find_onnxruntime(device), device)
-    return partial(opencv_engine.OpenCV, opencv_engine.find_device(device), device)
+    return partial(load_opencv, opencv_engine.find_device(device), device)
+
+
+def load_opencv(target: opencv_engine.Target, device: str, model: Model, confidence: float, proposals: int) -> Engine:
+    """The engine "opencv": by the frozen graph, or by the ONNX model if this OpenCV cannot read that.
+
+    OpenCV is about to give up reading TensorFlow's graphs. Raises SegmentationError if it can read neither.
+    """
+    try:
+        return opencv_engine.OpenCV(target, device, model, confidence, proposals)
+    except SegmentationError as error:
+        if device != "cpu":
+            raise
+        try:
+            return onnx_engines.OpenCVOnnx(device, model, confidence, proposals)
+        except SegmentationError as other:
+            raise SegmentationError(f"{error}; by the ONNX model it failed, too: {other}") from error
 
 
 def check_choice(engine: str, device: str, precision: str) -> None:

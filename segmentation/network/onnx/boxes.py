@@ -62,7 +62,7 @@ def detections(graph: "Graph", node: Node, deltas: str, scores: str, priors: str
     # Each class has boxes of its own, so each class is a batch for NonMaxSuppression. It gives (class, 0, row).
     final = node.name == BOXES
     count = graph.constant([int(node.one("keep_top_k"))], None if final else PROPOSALS)
-    floor = graph.constant([float(node.one("confidence_threshold", -1.0))], CONFIDENCE if final else None)
+    floor = graph.constant([float(node.one("confidence_threshold", 0.0))], CONFIDENCE if final else None)
     kept = graph.add("NonMaxSuppression", graph.add("Transpose", boxes, perm=(1, 0, 2)),
                      graph.add("Unsqueeze", graph.add("Transpose", scores, perm=(1, 0)), [1]),
                      count, [float(node.one("nms_threshold"))], floor)

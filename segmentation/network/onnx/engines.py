@@ -1,4 +1,4 @@
-"""The engines "onnxruntime" and "openvino": both run the frozen graph as one ONNX model.
+"""The engines "onnxruntime" and "openvino", and "opencv" without TensorFlow: they run the graph as an ONNX model.
 
 The ONNX model is kept beside the weights (segmentation/network/onnx/kept.py). The user's choices, the confidence and
 the number of proposals, are set in memory.
@@ -16,6 +16,7 @@ from segmentation import SegmentationError
 from segmentation.network.graph_check import BOXES, IMAGE, MASKS
 from segmentation.network.model import FEATURES, MASK_BOXES, Model
 from segmentation.network.onnx.errors import plain_errors
+from segmentation.network.onnx.explicit_padding import with_explicit_padding
 from segmentation.network.onnx.kept import find_export
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "directml": "DmlExecutionProvider",
              "coreml": "CoreMLExecutionProvider"}
 OPENVINO_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
+HALVES = (([IMAGE], [BOXES, FEATURES]), ([FEATURES, BOXES], [MASKS]))  # (inputs, outputs) of both networks
 # The steps of OpenVINO for the boxes, and those for the masks: (inputs, outputs, precision) each.
 FP32_STEPS = ([([IMAGE], [BOXES, FEATURES], "f32")], [([FEATURES, BOXES], [MASKS], "f32")])
 # The places of the mask head's RoIs are computed in fp32: in bf16 they would be up to two pixels away from their boxes
@@ -47,7 +49,7 @@ class OnnxRuntime:
         options.intra_op_num_threads = cv2.getNumThreads()
         proto = find_export(model, device == "cpu")
         set_for_user(proto, confidence, proposals)
-        parts = [cut_out(proto, *ends) for ends in (([IMAGE], [BOXES, FEATURES]), ([FEATURES, BOXES], [MASKS]))]
+        parts = [cut_out(proto, *ends) for ends in HALVES]
         with plain_errors(f"ONNX Runtime cannot load {model.weights}"):
             self.box_net, self.mask_head = (
                 onnxruntime.InferenceSession(part, options, providers=[PROVIDERS[device]]) for part in parts)
@@ -102,6 +104,54 @@ class OpenVINO:
             found = request.infer({name: values[name] for name in inputs})
             values.update((name, found[name]) for name in outputs)
         return values
+
+
+class OpenCVOnnx:
+    """A model on cv2.dnn, by its ONNX model: for an OpenCV that reads no graphs of TensorFlow. An Engine.
+
+    OpenCV 5.0 ends in a segmentation fault if an input grows. So the box network is built anew for another size, which
+    takes 0.2 s, and the mask head always gets ROWS detections.
+    """
+
+    ROWS = 8
+
+    def __init__(self, device: str, model: Model, confidence: float, proposals: int) -> None:
+        find_module("onnx")
+        proto = find_export(model)
+        set_for_user(proto, confidence, proposals)
+        with_explicit_padding(proto)
+        self.weights = model.weights
+        self.parts = [np.frombuffer(cut_out(proto, *ends), np.uint8) for ends in HALVES]
+        self.box_net, self.mask_head = map(self.built, self.parts)
+        self.shape: tuple[int, ...] = ()  # of the last input
+        self.features_shape: tuple[int, ...] = ()  # and of its features
+        self.name = f"OpenCV {cv2.__version__}, {device}{threads(device)}, by the ONNX model"
+
+    def built(self, part: np.ndarray) -> cv2.dnn.Net:
+        """The network of the bytes of an ONNX model."""
+        with plain_errors(f"OpenCV {cv2.__version__} cannot load the ONNX model of {self.weights}"):
+            return cv2.dnn.readNetFromONNX(part)
+
+    def boxes(self, blob: np.ndarray) -> tuple[np.ndarray, Any]:
+        if self.shape not in ((), blob.shape):
+            self.box_net = self.built(self.parts[0])
+        self.shape = blob.shape
+        self.box_net.setInput(blob, IMAGE)
+        boxes, features = self.box_net.forward([BOXES, FEATURES])
+        if features.shape != self.features_shape:
+            self.mask_head, self.features_shape = self.built(self.parts[1]), features.shape
+        return boxes, features
+
+    def masks(self, features: Any, boxes: np.ndarray) -> np.ndarray:
+        count, found = boxes.shape[2], []
+        for start in range(0, count, self.ROWS):
+            rows = np.zeros((1, 1, self.ROWS, 7), np.float32)
+            part = boxes[:, :, start:start + self.ROWS]
+            rows[:, :, :part.shape[2]] = part
+            self.mask_head.setInput(features, FEATURES)
+            self.mask_head.setInput(rows, BOXES)
+            found.append(self.mask_head.forward(MASKS).copy())
+        return np.concatenate(found)[:count]
 
 
 def find_onnxruntime(device: str) -> ModuleType:
