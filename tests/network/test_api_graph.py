@@ -148,6 +148,11 @@ def test_anchors_are_all_scales_of_one_ratio_and_then_those_of_the_next():
     assert anchors_of(consts) == ((128, 256, 512, 1024), (512, 1024, 128, 256), 8, 0.5)
     with pytest.raises(SegmentationError, match="Const_2"):
         anchors_of({name: array for name, array in consts.items() if not name.endswith("Const_2")})
+    consts[f"{scope}/Const"] = np.int32([128, 256])  # the base's height and width
+    assert anchors_of(consts) == ((128, 256, 512, 1024), (256, 512, 64, 128), 8, 0.5)
+    consts[f"{scope}/Const_1"] = np.int32([8, 16])
+    with pytest.raises(SegmentationError, match="spaced otherwise down than across"):
+        anchors_of(consts)
 
 
 @pytest.mark.parametrize("name, sides, rule", [

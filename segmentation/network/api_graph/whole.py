@@ -203,7 +203,7 @@ def anchors_of(consts: Mapping[str, np.ndarray]) -> tuple[tuple[float, ...], tup
         base, stride, offset = (consts[f"{scope}/{name}"].astype(float) for name in ("Const", "Const_1", "Const_2"))
     except KeyError as error:
         raise SegmentationError(f"it does not say what its anchors are: it has no constant {error}") from error
-    if any(array.size != 2 or array[0] != array[1] for array in (base, stride, offset)):
+    if base.size != 2 or any(array.size != 2 or array[0] != array[1] for array in (stride, offset)):
         raise SegmentationError("its anchors are spaced otherwise down than across, which is not known here")
     roots = [ratio ** 0.5 for ratio in ratios.tolist()]
     widths = tuple(float(base[1] * scale * root) for root in roots for scale in scales)
