@@ -28,6 +28,7 @@ CLASSIC = {"engine": cv2.dnn.ENGINE_CLASSIC} if OPENCV_5 else {}
 NEW = {"extraOutputs": [BOXES, MASKS]}  # OpenCV 5's new engine gives only outputs that are named at loading
 
 
+@pytest.mark.skipif(not hasattr(cv2.dnn, "readNetFromTensorflow"), reason="this OpenCV reads no graphs of TensorFlow")
 @pytest.mark.parametrize("options, tolerance", [
     (CLASSIC, 0), pytest.param(NEW, 2e-5, marks=pytest.mark.skipif(not OPENCV_5, reason="OpenCV 4 has one engine"))],
     ids=["classic", "new"])

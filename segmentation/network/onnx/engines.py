@@ -109,8 +109,9 @@ class OpenVINO:
 class OpenCVOnnx:
     """A model on cv2.dnn, by its ONNX model: for an OpenCV that reads no graphs of TensorFlow. An Engine.
 
-    OpenCV 5.0 ends in a segmentation fault if an input grows. So the box network is built anew for another size, which
-    takes 0.2 s, and the mask head always gets ROWS detections.
+    OpenCV 5.0 ends the process if an input grows, and if there are no detections. So the box network is built anew for
+    another size, which takes 0.2 s, the mask head always gets ROWS detections, and what does not score above the
+    confidence is left out here: it comes after all better ones and suppresses none of them.
     """
 
     ROWS = 8
@@ -118,9 +119,9 @@ class OpenCVOnnx:
     def __init__(self, device: str, model: Model, confidence: float, proposals: int) -> None:
         find_module("onnx")
         proto = find_export(model)
-        set_for_user(proto, confidence, proposals)
+        set_for_user(proto, 0, proposals)
         with_explicit_padding(proto)
-        self.weights = model.weights
+        self.weights, self.confidence = model.weights, confidence
         self.parts = [np.frombuffer(cut_out(proto, *ends), np.uint8) for ends in HALVES]
         self.box_net, self.mask_head = map(self.built, self.parts)
         self.shape: tuple[int, ...] = ()  # of the last input
@@ -140,7 +141,7 @@ class OpenCVOnnx:
         boxes, features = self.box_net.forward([BOXES, FEATURES])
         if features.shape != self.features_shape:
             self.mask_head, self.features_shape = self.built(self.parts[1]), features.shape
-        return boxes, features
+        return boxes[:, :, boxes[0, 0, :, 2] > self.confidence], features
 
     def masks(self, features: Any, boxes: np.ndarray) -> np.ndarray:
         count, found = boxes.shape[2], []
