@@ -79,6 +79,8 @@ def read_model(files: ModelFiles) -> Model:
     try:
         mask_side = check_graph(nodes, consts)
     except SegmentationError as error:
+        if structure.itself:
+            raise SegmentationError(f"{files.weights} cannot be run: {error}") from error
         raise SegmentationError(f"{files.text_graph} and {files.weights} do not make a network: {error}; one of the "
                                 "two files is broken or belongs to another model, so take both anew") from error
     known = labels
@@ -137,7 +139,7 @@ def read_structure(files: ModelFiles, buffer: np.ndarray) -> Described:
                                 f"its {len(needed)} constants are missing, first of them {missing[0]}; name "
                                 "the weights of this model, or put the text graph made for these beside them as "
                                 f"{path.with_suffix('.pbtxt').name}")
-    return Described(nodes, consts, None)
+    return Described(nodes, consts)
 
 
 def read_text_graph(path: Path) -> Nodes:

@@ -30,11 +30,16 @@ LOGITS, ORDER, CLIPPED = f"{SECOND}/logits/shape", f"{MASKS}/order", f"{PROPOSAL
 
 
 class Described(NamedTuple):
-    """A frozen graph as an engine takes it. resizer: None where the graph has no rule that is known."""
+    """A frozen graph as an engine takes it.
+
+    resizer: None where the graph has no rule that is known
+    itself: whether the nodes are those of the graph itself, not those of a text graph
+    """
 
     nodes: Nodes
     consts: Mapping[str, np.ndarray]
-    resizer: Optional[Rule]
+    resizer: Optional[Rule] = None
+    itself: bool = False
 
 
 def is_whole(graph: GraphNodes) -> bool:
@@ -58,7 +63,7 @@ def describe(graph: GraphNodes, consts: Mapping[str, np.ndarray], pattern: Nodes
     box_head(layers, pattern, clipped)
     crop_rois(layers, "CropAndResize_1", crops[1], features, BOXES)
     mask_head(layers)
-    return Described(layers.nodes, layers.consts, resizer_of(consts))
+    return Described(layers.nodes, layers.consts, resizer_of(consts), itself=True)
 
 
 def crop_of(graph: GraphNodes, number: int) -> str:
