@@ -1,7 +1,7 @@
 """Compare what each engine finds in frozen graphs with what TensorFlow found in them: by hand, not by pytest.
 
-    PYTHONPATH=. python tests/network/against_tensorflow.py graphs/                             # all graphs, all engines
-    python tests/network/against_tensorflow.py graphs/ --only resnet50 --engines opencv
+    PYTHONPATH=. python tests/network/against_tensorflow.py graphs/                   # all graphs, all engines
+    PYTHONPATH=. python tests/network/against_tensorflow.py graphs/ --only resnet50 --engines opencv
 
 The folder holds NAME.pb, files of its own beside it where it has some, and what TensorFlow found on pictures of the
 size that the network sees, in NAME.npz or NAME@WIDTHxHEIGHT.npz with the arrays
