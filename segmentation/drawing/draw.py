@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from imutils import build_montages
 
+from segmentation.drawing.captions import FONT, caption, draw_captions
 from segmentation.drawing.effects import EFFECTS, PAINT, cover, largest_first, picture_scale
 from segmentation.instances import Instances
 from segmentation.tracking.instance_ids import Color
 
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 TILE = 300  # pixels a side, of the pictures in a panel
 
 
@@ -83,33 +83,8 @@ def draw_instances(image: np.ndarray, found: Instances, captions: Sequence[str],
     for i in order if boxes else ():
         x0, y0, x1, y1 = found.boxes[i].tolist()
         cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), colors[i], max(2, round(2 * scale)))
-    for i in order if labels else ():
-        draw_label(image, captions[i], found.boxes[i], colors[i], scale)
-
-
-def caption(found: Instances, i: int, labels: Sequence[str], number: Optional[int] = None) -> str:
-    """The text above object i, such as "person: 0.9876", or, if it has a number, "#12 person: 0.99"."""
-    name, score = labels[found.class_ids[i]], found.scores[i]
-    return f"{name}: {score:.4f}" if number is None else f"#{number} {name}: {score:.2f}"
-
-
-def draw_label(image: np.ndarray, text: str, box_xyxy: np.ndarray, color: Color, scale: float) -> None:
-    """Draw a text on a plate of the object's colour above its box, or inside the box if the picture ends there."""
-    size, line = max(0.4, 0.5 * scale), max(1, round(scale))
-    (width, height), descent = cv2.getTextSize(text, FONT, size, line)
-    pad = max(2, round(3 * scale))
-    plate_w, plate_h = width + 2 * pad, height + descent + 2 * pad
-    x0, y0 = int(box_xyxy[0]), int(box_xyxy[1])
-    left = max(0, min(x0, image.shape[1] - plate_w))
-    top = y0 - plate_h if y0 >= plate_h else min(y0, max(0, image.shape[0] - plate_h))
-    cv2.rectangle(image, (left, top), (left + plate_w - 1, top + plate_h - 1), color, cv2.FILLED)
-    cv2.putText(image, text, (left + pad, top + pad + height), FONT, size, ink(color), line, cv2.LINE_AA)
-
-
-def ink(color: Color) -> Color:
-    """Black or white, whichever is easier to read on a (B, G, R): by its luminance as in Rec. 601."""
-    blue, green, red = color
-    return (0, 0, 0) if 0.114 * blue + 0.587 * green + 0.299 * red > 127 else (255, 255, 255)
+    if labels:
+        draw_captions(image, found.boxes, captions, colors, scale)
 
 
 def segmentation_steps(image: np.ndarray, found: Instances, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

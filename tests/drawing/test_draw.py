@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from segmentation.drawing import draw
+from segmentation.drawing import captions
 from segmentation.drawing.draw import TILE, caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.drawing.effects import blend, crop
 from segmentation.instances import Instances
@@ -77,14 +77,14 @@ def test_nothing_found_draws_nothing(picture):
 
 def test_captions_name_the_class_the_score_and_the_number():
     found = instances((0, 0, 9, 9), (9, 9, 20, 20))
-    assert caption(found, 1, LABELS) == "class 1: 0.9876"
+    assert caption(found, 1, LABELS) == "class 1: 0.99"
     assert caption(found, 1, LABELS, 12) == "#12 class 1: 0.99" and caption(found, 0, LABELS, 0) == "#0 class 0: 0.99"
 
 
 @pytest.mark.parametrize("color, expected", [((0, 255, 255), (0, 0, 0)), ((255, 0, 0), (255, 255, 255)),
                                              ((0, 0, 255), (255, 255, 255)), ((255, 255, 255), (0, 0, 0))])
 def test_ink_is_readable(color, expected):
-    assert draw.ink(color) == expected
+    assert captions.ink(color) == expected
 
 
 def test_steps_are_the_region_its_mask_and_its_pixels(picture):
