@@ -21,6 +21,7 @@ from segmentation.cli.progress import AnyProgress, Progress, Share
 from segmentation.cli.run_paths import check_video_paths, say_left_out
 from segmentation.cli.video_options import VideoOptions
 from segmentation.terminal import brief, info, warn
+from segmentation.video.container import TAGS
 from segmentation.video.resumable import PartialFiles
 from segmentation.workers.merging import SpreadJob
 
@@ -123,7 +124,7 @@ def frames_in(jobs: Sequence[Job]) -> Optional[int]:
         with suppress(av.error.FFmpegError, OSError, IndexError, ValueError):  # its own run will say what is wrong
             if not Path(job.input).is_file():
                 continue
-            with av.open(job.input) as container:
+            with av.open(job.input, metadata_errors=TAGS) as container:
                 stream = container.streams.video[0]
                 if job.options.start or job.options.end is not None or not stream.frames:
                     return None

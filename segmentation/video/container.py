@@ -23,6 +23,7 @@ LARGEST_RATE = 240  # frames a second; a larger rate makes no sense
 # A frame an hour; a smaller rate makes no sense. FFmpeg crashes on an .mp4 whose frames last 2**31 units of its time.
 SMALLEST_RATE = Fraction(1, 3600)
 MPEG_STREAMS = ("mpegts", "mpeg")  # the formats whose times leap where a recording was interrupted
+TAGS = "replace"  # what PyAV does with titles that are not UTF-8, as old cameras write them; else it gives an error
 BEGINNING = 300  # frames at the beginning that show whether the rate varies
 
 
@@ -36,7 +37,7 @@ def open_container(name: str, live: bool) -> InputContainer:
                    "win32": ("dshow", f"video={name}")}
         container_format, name = formats.get(sys.platform, formats["linux"])
     try:
-        return av.open(name, format=container_format, timeout=PATIENCE if live else None)
+        return av.open(name, format=container_format, timeout=PATIENCE if live else None, metadata_errors=TAGS)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SegmentationError(f"cannot read {name} as a video: {reason(error)}") from error
 
@@ -145,7 +146,7 @@ def measure_timing(name: Optional[str], stream: VideoStream) -> Timing:
     if name is None:
         return Timing(declared)
     jumps: list[Jump] = []
-    with av.open(name) as container:
+    with av.open(name, metadata_errors=TAGS) as container:
         packets = picture_times(container, jumps.append)
         times: list[int] = sorted(islice(packets, BEGINNING))
         # Among the last times, those of some B-frames may still be missing.

@@ -27,7 +27,7 @@ from av.video.stream import VideoStream
 
 from segmentation import SegmentationError
 from segmentation.files import AnyPath, reason
-from segmentation.video.container import LARGEST_RATE, SMALLEST_RATE, makes_sense, seconds_of
+from segmentation.video.container import LARGEST_RATE, SMALLEST_RATE, TAGS, makes_sense, seconds_of
 from segmentation.video.source import Sound
 
 ROUNDING = Fraction(2, 1000)  # seconds; Matroska rounds times to a thousandth
@@ -320,7 +320,7 @@ def count_frames(path: AnyPath) -> int:
     Raises SegmentationError if it cannot be read.
     """
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors=TAGS) as container:
             return sum(packet.size > 0 and not packet.is_corrupt for packet in container.demux(video=0))
     except (av.error.FFmpegError, OSError, IndexError) as error:
         raise SegmentationError(f"the result {path} cannot be read back: {reason(error)}") from error
@@ -328,7 +328,7 @@ def count_frames(path: AnyPath) -> int:
 
 def encoded_frames(path: AnyPath) -> Iterator[av.Packet]:
     """The whole frames of a video as packets, in order, in the form in which an encoder gives them."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors=TAGS) as container:
         stream = container.streams.video[0]
         # In .mp4 and .mkv each unit of H.264 begins with its length. An encoder writes start codes there.
         name = f"{stream.codec_context.name}_mp4toannexb"

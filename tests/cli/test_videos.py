@@ -162,6 +162,23 @@ def test_sound_alone_and_no_frames_are_named(segment, tmp_path, capsys):
     assert not (tmp_path / "out.avi").exists()
 
 
+@pytest.mark.parametrize("suffix", ["avi", "mkv", "mp4"])
+def test_a_title_that_is_not_utf_8_ends_nothing(segment, tmp_path, suffix):
+    clip = make_clip(tmp_path / f"clip.{suffix}", 6, codec="mjpeg" if suffix == "avi" else "libx264")
+    with av.open(str(clip)) as source, av.open(str(tmp_path / f"titled.{suffix}"), "w") as titled:
+        titled.metadata["title"] = "Caf\u00e9 0123"
+        out = titled.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = out
+                titled.mux(packet)
+    content, title = (tmp_path / f"titled.{suffix}").read_bytes(), "Caf\u00e9 0123".encode()
+    assert title in content
+    (tmp_path / f"old.{suffix}").write_bytes(content.replace(title, "Caf\u00e9 01234".encode("latin-1")))
+    assert segment(tmp_path / f"old.{suffix}") == 0
+    assert numbers_in(tmp_path / "out.avi") == list(range(6))
+
+
 @pytest.mark.parametrize("suffix, flags", [("mp4", {"movflags": "faststart"}), ("mkv", {}), ("avi", {})])
 def test_a_source_that_breaks_off_is_written_up_to_there(segment, tmp_path, capsys, suffix, flags):
     whole = make_clip(tmp_path / f"whole.{suffix}", 90, codec="mjpeg" if suffix == "avi" else "libx264")
