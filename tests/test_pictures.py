@@ -15,17 +15,8 @@ from PIL import EpsImagePlugin, Image
 from segmentation import SegmentationError
 from segmentation import pictures as photos
 from segmentation.files import complete_file
-from segmentation.pictures import (
-    MARK,
-    STEPS,
-    find_photos,
-    has_mark,
-    name_outputs,
-    read_photo,
-    read_photos,
-    search_photos,
-    write_picture,
-)
+from segmentation.pictures import MARK, has_mark, photo_suffixes, read_photo, read_photos, write_picture
+from segmentation.search import STEPS, find_photos, name_outputs, search_photos
 
 RED = np.zeros((4, 6, 3), np.uint8)
 RED[:, :, 0] = 255  # RGB
@@ -311,6 +302,13 @@ def test_pillows_warnings_are_not_shown(tmp_path):
     code = f"from segmentation.pictures import read_photo; print(read_photo({str(exif)!r}).shape)"
     done = subprocess.run([sys.executable, "-W", "default", "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "(4, 6, 3)\n" and done.stderr == ""
+
+
+def test_folders_give_photos_of_every_kind_that_opens_when_named(tmp_path):
+    names = ["a.webp", "b.gif", "c.JFIF", "d.ppm", "e.avif"] if ".avif" in photo_suffixes() else ["a.webp", "b.gif"]
+    for name in [*names, "film.mp4", "page.html", "print.eps"]:
+        (tmp_path / name).write_bytes(b"-")
+    assert [photo.name for photo in find_photos([tmp_path])] == names
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from segmentation import SegmentationError
 from segmentation.files import AnyPath
-from segmentation.pictures import RESULT, Found, Kind, is_pattern, search
 from segmentation.results.cutouts import safe_name
+from segmentation.search import RESULT, Found, Kind, is_pattern, search
 from segmentation.video.container import open_container
 
 # Files in a folder with these suffixes are videos. A file that is named itself is read whatever its suffix is.

@@ -40,20 +40,11 @@ from segmentation.files import writing
 from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import NetworkOptions
-from segmentation.pictures import (
-    STDIN,
-    STEPS,
-    encode_picture,
-    find_photos,
-    marked,
-    name_outputs,
-    read_photos,
-    search_photos,
-    write_picture,
-)
+from segmentation.pictures import STDIN, encode_picture, marked, read_photos, write_picture
 from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
 from segmentation.results.photo_results import PhotoFiles, PhotoResults
 from segmentation.results.rows import SeenPhoto
+from segmentation.search import STEPS, find_photos, name_outputs, search_photos
 from segmentation.terminal import info, interruptible, run, warn
 from segmentation.threads import ReadAhead
 from segmentation.tracking.instance_ids import Color

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 from segmentation import SegmentationError
 from segmentation.network import weights as model
 from segmentation.network.onnx.kept import export_path
-from segmentation.pictures import INSTANCES, STDIN, STEPS, has_mark, owners
+from segmentation.pictures import STDIN, has_mark
 from segmentation.results.row_files import partial_path, temporary_path
+from segmentation.search import INSTANCES, STEPS, owners
 from segmentation.terminal import info
 
 if TYPE_CHECKING:

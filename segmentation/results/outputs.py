@@ -8,9 +8,10 @@ from typing import Optional
 
 from segmentation.files import make_folder
 from segmentation.network.made import Made
-from segmentation.pictures import INSTANCES, PICTURE_BYTES, shorten, write_picture
+from segmentation.pictures import write_picture
 from segmentation.results.cutouts import cut_out, instance_map, object_mask, safe_name
 from segmentation.results.rows import Seen
+from segmentation.search import INSTANCES, PICTURE_BYTES, shorten
 
 HIDING = ("blur", "pixelate")  # the effects that hide objects
 SUFFIXES = {"json": (".json", ".jsonl"), "csv": (".csv",), "report": (".html", ".htm"), "timeline": (".png",)}

@@ -16,7 +16,8 @@ from segmentation.cli.options import parse
 from segmentation.cli.photos import PhotoOptions, make_parser
 from segmentation.cli.run_paths import Keys, check_photo_paths, ignores_case
 from segmentation.network.weights import COLORS, LABELS
-from segmentation.pictures import encode_picture, find_photos, name_outputs
+from segmentation.pictures import encode_picture
+from segmentation.search import find_photos, name_outputs
 
 LINKS = pytest.mark.skipif(sys.platform == "win32", reason="links need rights")
 

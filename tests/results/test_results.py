@@ -13,12 +13,12 @@ from conftest import MADE
 
 from segmentation import SegmentationError
 from segmentation.instances import Instances
-from segmentation.pictures import NAME_BYTES
 from segmentation.results.articles import data_url
 from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
 from segmentation.results.photo_results import PhotoFiles, PhotoResults
 from segmentation.results.rows import SeenFrame, SeenPhoto
 from segmentation.results.video_results import VideoResults
+from segmentation.search import NAME_BYTES
 
 LABELS = tuple(f"class {number}" for number in range(90))
 COLORS = [(0, 0, 255), (0, 255, 0)]
