@@ -217,7 +217,9 @@ def test_padding_is_checked_and_exported():
     for wrong in (sizes[:3], sizes - 1, sizes[::-1] + np.int32([[0, 0], [0, 0], [0, 0], [1, 0]])):
         with pytest.raises(Misfit, match="paddings"):
             pad(Node("p", "Pad", ("x", "sizes")), x, wrong)
-    onnx_graph = pytest.importorskip("segmentation.network.onnx.graph", reason="pip install onnx")
+    pytest.importorskip("onnx", reason="pip install onnx")
+    from segmentation.network.onnx import graph as onnx_graph
+
     graph = onnx_graph.Graph({})
     onnx_graph.pad(graph, Node("p", "Pad"), "x", sizes)
     assert next(iter(graph.arrays.values())).tolist() == [0, 0, 1, 3, 0, 0, 2, 4]
