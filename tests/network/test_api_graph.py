@@ -16,6 +16,7 @@ from segmentation.network.api_graph.graph_def import GraphNode, read_graph
 from segmentation.network.api_graph.layers import Layers
 from segmentation.network.api_graph.whole import anchors_of, clips_first, crop_of, describe, resizer_of
 from segmentation.network.frozen_graph import field, read_consts
+from segmentation.network.graph_check import check_graph
 from segmentation.network.mask_rcnn import MaskRCNN, clipped
 from segmentation.network.resizing import FixedSize, Resizer
 from segmentation.network.text_graph import Node, read_nodes
@@ -174,6 +175,41 @@ def test_boxes_without_area_in_the_picture_are_left_out():
     rows = np.float32([[0, 1, 0.9, -0.5, 0.25, 1.5, 0.75], [0, 1, 0.8, 1.25, 0.25, 1.5, 0.75]])[None, None]
     np.testing.assert_array_equal(clipped(rows)[0, 0], np.float32([[0, 1, 0.9, 0, 0.25, 1, 0.75]]))
     assert clipped(rows[:, :, :0]).shape == (1, 1, 0, 7)
+
+
+# ---- Broken graphs ---------------------------------------------------------------------------------------
+
+def test_nodes_that_read_each_other_are_named():
+    circle = nodes(("a", "Relu", ("b",), {}), ("b", "Relu", ("a",), {}), ("c", "Identity", ("c",), {}))
+    for name in ("a", "c"):
+        with pytest.raises(SegmentationError, match="in a circle"):
+            Layers(circle, {}, {}).add(name)
+
+
+def test_constants_are_never_made_larger():
+    known, arrays = constants(down=np.ones((900, 1), np.float32), across=np.ones((1, 900), np.float32))
+    layers = Layers({**known, **nodes(("out", "Mul", ("down", "across"), {}))}, arrays, {})
+    with pytest.raises(SegmentationError, match="more numbers than it reads"):
+        layers.value("out")
+
+
+@whole_graph
+def test_a_changed_graph_is_refused_or_fits_together():
+    buffer, pattern = WHOLE.read_bytes(), read_nodes((MODEL_FOLDER / TEXT_GRAPH).read_text())
+    graph, consts, rng = read_graph(buffer), read_consts(buffer), np.random.default_rng(0)
+    names = [name for name in describe(graph, consts, pattern).nodes if name in graph and graph[name].inputs]
+    refused = 0
+    for _ in range(60):
+        name, other = rng.choice(names, 2)
+        node, inputs = graph[name], graph[name].inputs
+        changed = [node._replace(inputs=(other, *inputs[1:])), node._replace(inputs=inputs[::-1]),
+                   node._replace(inputs=inputs[:-1]), node._replace(op=graph[other].op), node._replace(attributes={})]
+        try:
+            found = describe({**graph, name: changed[rng.integers(len(changed))]}, consts, pattern)
+            check_graph(found.nodes, found.consts)
+        except SegmentationError:
+            refused += 1
+    assert refused > 20
 
 
 # ---- Other files -----------------------------------------------------------------------------------------

@@ -52,7 +52,10 @@ class Layers:
         """Add a node and all that it depends on; its name in the text graph. Raises SegmentationError if one is not
         known."""
         pending = [self.passed(name)]
-        while pending:
+        # A node is looked at twice, and once more for each node that reads it.
+        for _ in range(10 * len(self.graph)):
+            if not pending:
+                return self.names[self.passed(name)]
             node = self.graph[pending[-1]]
             missing = [source for source in self.data_inputs(node) if source not in self.names]
             if node.name not in self.names and not missing:
@@ -60,18 +63,20 @@ class Layers:
             if node.name in self.names:
                 pending.pop()
             pending += missing
-        return self.names[self.passed(name)]
+        raise SegmentationError(f"its nodes before {name} read each other in a circle")
 
     def passed(self, name: str) -> str:
         """The name of the node whose output a name stands for."""
-        while name not in self.names:
+        for _ in self.graph:
+            if name in self.names:
+                return name
             if name not in self.graph:
                 raise SegmentationError(f"it has no node {name}")
             node = self.graph[name]
             if node.op not in PASSED or is_flatten(node):
-                break
+                return name
             name = node.inputs[0]
-        return name
+        raise SegmentationError(f"its nodes before {name} read each other in a circle")
 
     def data_inputs(self, node: GraphNode) -> list[str]:
         """The inputs of a node that are no constants, as the text graph's node will read them."""
@@ -98,17 +103,22 @@ class Layers:
             return self.value(node.inputs[0])
         if node.op not in FOLDED:
             return None
-        values = [self.value(source) for source in node.inputs]
-        if any(value is None for value in values):
+        values = [value for source in node.inputs if (value := self.value(source)) is not None]
+        if len(values) < len(node.inputs):
             return None
+        if np.prod(np.broadcast_shapes(*(value.shape for value in values)), dtype=object) > max(
+                value.size for value in values):
+            raise SegmentationError(f"its node {name} makes more numbers than it reads")
         self.consts[name] = np.asarray(FOLDED[node.op](*values), np.float32)
         return self.consts[name]
 
     def constant(self, name: str) -> str:
         """The name under which `consts` has the constant that a name stands for."""
-        while name not in self.consts:
+        for _ in self.graph:
+            if name in self.consts:
+                return name
             name = self.graph[name].inputs[0]
-        return name
+        raise SegmentationError(f"its node {name} is no constant")
 
     def new(self, name: str, array: np.ndarray) -> str:
         """Add a constant; its name."""
@@ -149,8 +159,9 @@ class Layers:
     def dilation(self, node: GraphNode) -> int:
         """How far apart the places are that a convolution reads."""
         before = self.graph.get(node.inputs[0])
-        while before is not None and before.op in PASSED:
-            before = self.graph.get(before.inputs[0])
+        for _ in self.graph:
+            if before is not None and before.op in PASSED:
+                before = self.graph.get(before.inputs[0])
         block = self.value(before.inputs[1]) if before is not None and before.op == "SpaceToBatchND" else None
         return max(node.attributes.get("dilations", (1,))) if block is None else int(block.flat[0])
 

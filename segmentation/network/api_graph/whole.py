@@ -25,6 +25,7 @@ from segmentation.network.text_graph import Node, Nodes, set_value
 FIRST, SECOND = "FirstStageBoxPredictor", "SecondStageBoxPredictor"
 CLASSES, DELTAS, ANCHORS = f"{SECOND}/ClassPredictor", f"{SECOND}/BoxEncodingPredictor", "proposals"
 MASK_LAYER = re.compile(rf"{SECOND}(_\d+)?/Conv(_(\d+))?/BiasAdd")
+LARGEST_SIDE = 65_535  # pixels of the network's input, as with --size
 # The shape of the class logits, and the order of a mask's axes. Names that no graph has.
 LOGITS, ORDER, CLIPPED = f"{SECOND}/logits/shape", f"{MASKS}/order", f"{PROPOSALS}/clip_by_value"
 
@@ -52,6 +53,14 @@ def describe(graph: GraphNodes, consts: Mapping[str, np.ndarray], pattern: Nodes
 
     Raises SegmentationError if the graph is no Mask R-CNN of the API, or has something that is not known.
     """
+    try:
+        return described(graph, consts, pattern)
+    except (ArithmeticError, IndexError, KeyError, RecursionError, StopIteration, TypeError, ValueError) as error:
+        raise SegmentationError("its nodes do not fit together: it is broken") from error
+
+
+def described(graph: GraphNodes, consts: Mapping[str, np.ndarray], pattern: Nodes) -> Described:
+    """As `describe`. Of a broken graph it raises whatever comes of that."""
     crops = [crop_of(graph, number) for number in (0, 1)]
     layers = Layers(graph, consts, {crop: name for crop, name in zip(crops, ("CropAndResize", "CropAndResize_1"))}
                     | {name: IMAGE for name in resized_pictures(graph)})
@@ -233,8 +242,10 @@ def most_of(consts: Mapping[str, np.ndarray], stage: int) -> Optional[int]:
 def resizer_of(consts: Mapping[str, np.ndarray]) -> Optional[Rule]:
     """The graph's own rule for the size of pictures."""
     for name, array in consts.items():
-        if name.startswith("Preprocessor/") and array.dtype.kind == "i" and array.shape == (2,) and array.min() >= 32:
+        if name.startswith("Preprocessor/") and array.dtype.kind == "i" and array.shape == (2,):
             sides = [int(side) for side in array]
+            if not 32 <= min(sides) <= max(sides) <= LARGEST_SIDE:
+                continue
             if "ResizeToRange" in name:
                 return Resizer(min(sides), max(sides))
             if "ResizeImage" in name:
