@@ -11,6 +11,7 @@ from typing import BinaryIO, Optional, Union
 from segmentation import SegmentationError
 
 AnyPath = Union[str, Path]
+BLOCK = 1 << 20  # bytes of a file that are read at a time
 
 BLOCKS, BLOCK_SIZE = 16, 64 << 10  # what fingerprint reads of a file: 1 MB, however large it is
 
@@ -150,6 +151,18 @@ def read_text(path: AnyPath) -> str:
         raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
     except UnicodeDecodeError as error:
         raise SegmentationError(f"{path} is no text file: it must be UTF-8") from error
+
+
+def hash_of_file(path: AnyPath) -> str:
+    """The hexadecimal SHA-256 of a file. Raises SegmentationError if it cannot be read."""
+    digest = sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
+    return digest.hexdigest()
 
 
 def fingerprint(path: AnyPath) -> str:

@@ -12,7 +12,6 @@ from typing import Callable, Optional
 import av
 import numpy as np
 from av.audio.stream import AudioStream
-from pooch import file_hash
 
 from segmentation import SegmentationError
 from segmentation.cli.jobs import Job, MakeProgress
@@ -20,7 +19,7 @@ from segmentation.cli.options import what_decides
 from segmentation.cli.progress import AnyProgress
 from segmentation.cli.stop import StopSignals
 from segmentation.drawing.windows import Preview, display_answers
-from segmentation.files import fingerprint, reason
+from segmentation.files import fingerprint, hash_of_file, reason
 from segmentation.network.weights import ModelFiles
 from segmentation.results.row_files import partial_path
 from segmentation.results.video_results import VideoResults
@@ -71,14 +70,6 @@ def what_decides_the_frames(job: Job, files: ModelFiles) -> dict[str, str]:
         if isinstance(path, Path):
             deciding[entry.name] = hash_of_file(path)
     return deciding
-
-
-def hash_of_file(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file. Raises SegmentationError if it cannot be read."""
-    try:
-        return file_hash(path)
-    except OSError as error:
-        raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
 
 
 class VideoRun:

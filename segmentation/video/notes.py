@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Optional
 from segmentation import SegmentationError
 from segmentation.files import AnyPath, complete_file, writing
 
-FORMAT = 2  # of the notes and of the states in them; a run does not read those of another format
+FORMAT = 3  # of the notes and of the states in them; a run does not read those of another format
 
 State = dict[str, Any]  # plain values that JSON can hold
 Step = tuple[str, Optional[str]]  # a path, and the path to rename it to; None: it is removed
@@ -39,18 +39,20 @@ class Notes:
     options: that the frames depend on, plain text by name
     points: the last resume points, in order
     replaces: whether the run may replace files that exist: --overwrite was given
+    video: the hash of the partial video, if the run was stopped and has ended it; empty while it grows
     steps: when all files of the run are complete, what is left to do, in order; before, there are none
     """
 
     options: dict[str, str]
     points: Sequence[Point] = ()
     replaces: bool = False
+    video: str = ""
     steps: Sequence[Step] = field(default=())
 
     def save(self, path: AnyPath) -> None:
         """Write the notes to a file. Raises SegmentationError if that fails."""
         text = json.dumps({"format": FORMAT, "options": self.options, "points": self.points,
-                           "replaces": self.replaces, "steps": self.steps})
+                           "replaces": self.replaces, "video": self.video, "steps": self.steps})
         with complete_file(path) as temporary:
             temporary.write_text(f'{{"sha256": "{hash_of(text)}", "notes": {text}}}\n', encoding="utf-8")
 
@@ -67,7 +69,7 @@ class Notes:
             raise SegmentationError(f"cannot resume: {path} is broken, or of another version of this program; start "
                                     "over by --overwrite") from error
         return cls(notes["options"], [Point(frames, state) for frames, state in notes["points"]], notes["replaces"],
-                   [(path, target) for path, target in notes["steps"]])
+                   notes["video"], [(path, target) for path, target in notes["steps"]])
 
     def changes(self, options: dict[str, str]) -> list[str]:
         """In words, how options differ from those of the notes."""

@@ -36,7 +36,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 
 from segmentation import SegmentationError
-from segmentation.files import AnyPath, only_writer, reason, writing
+from segmentation.files import AnyPath, hash_of_file, only_writer, reason, writing
 from segmentation.terminal import warn
 from segmentation.threads import WriteBehind
 from segmentation.video.notes import Notes, Point, State, Step, do_steps
@@ -136,7 +136,7 @@ class PartialVideo:
             if self.earlier.steps:
                 do_steps(self.earlier.steps)
                 raise Finished(f"{self.files.output} is complete: only its last files had to be renamed")
-            points = self.usable_points(self.earlier.points, fit)
+            points = self.usable_points(self.earlier.points, fit) if self.is_as_left(self.earlier.video) else []
         if points:
             self.done, self.state = points[-1]
         self.notes = replace(self.notes, options=options, points=points)
@@ -147,6 +147,16 @@ class PartialVideo:
             with writing(self.files.partial):
                 self.files.partial.unlink(missing_ok=True)
                 self.files.old.unlink(missing_ok=True)
+
+    def is_as_left(self, video: str) -> bool:
+        """Whether the partial video is as its run has left it. video: as in Notes
+
+        Of a run that was killed it is not known: its video is taken as far as its frames can be read.
+        """
+        if not video or not os.path.lexists(self.files.partial) or hash_of_file(self.files.partial) == video:
+            return True
+        warn(f"[WARNING] {self.files.partial} was changed after its run: going on at the first frame")
+        return False
 
     def usable_points(self, points: Sequence[Point], fit: Callable[[State], bool]) -> list[Point]:
         """The resume points up to the last one whose frames and other files are all there."""
@@ -293,8 +303,13 @@ class PartialWriter:
                 self.sink.close()
             finally:
                 self.tidy()
-        if self.sink.intra and self.sink.frames > self.done and not self.notes.steps:
+        if self.notes.steps:
+            return
+        if self.sink.intra and self.sink.frames > self.done:
             self.save()
+        if os.path.lexists(self.files.partial):
+            with suppress(SegmentationError):  # on a full disk the notes stay as they are
+                replace(self.notes, video=hash_of_file(self.files.partial)).save(self.files.notes)
 
     @property
     def frames(self) -> int:

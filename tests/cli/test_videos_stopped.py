@@ -47,6 +47,27 @@ def test_a_stopped_run_plays_and_resumes_to_the_same_frames(segment, net, tmp_pa
     assert "person: seen" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["out.avi", "out.mp4"])
+def test_a_stopped_video_that_was_changed_is_begun_anew(segment, net, tmp_path, capsys, name):
+    source = make_clip(tmp_path / "in.mp4", 130)
+    assert segment(source, name) == 0
+    expected = read_clip(tmp_path / name)
+    os.remove(tmp_path / name)
+    net.hook = lambda number: os.kill(os.getpid(), signal.SIGINT) if number == 105 else None
+    assert segment(source, name) == 130
+    net.hook, net.seen = lambda number: None, []
+    partial = tmp_path / f"out.partial{name[3:]}"
+    content = bytearray(partial.read_bytes())
+    content[len(content) // 2] ^= 1  # one bit, in a frame
+    partial.write_bytes(content)
+    assert segment(source, name, "--resume") == 0
+    assert f"{partial} was changed after its run: going on at the first frame" in capsys.readouterr().err
+    assert min(net.seen) == 0
+    images, times, _ = read_clip(tmp_path / name)
+    assert times == expected[1] and all(map(np.array_equal, images, expected[0]))
+    assert_only(tmp_path, "in.mp4", name)
+
+
 def test_a_ctrl_c_that_is_ignored_stays_so(segment, net, tmp_path):
     net.hook = lambda number: signal.raise_signal(signal.SIGINT)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
