@@ -17,7 +17,7 @@ from segmentation.cli.stop import StopSignals
 from segmentation.cli.video_options import VideoOptions
 from segmentation.cli.video_run import open_video
 from segmentation.network.cost import InputCost
-from segmentation.network.mask_rcnn import made_by
+from segmentation.network.mask_rcnn import made_later
 from segmentation.network.model import read_model
 from segmentation.network.selection import warn_of_unknown
 from segmentation.network.weights import read_colors
@@ -41,7 +41,7 @@ def open_spread(options: VideoOptions, jobs: Sequence[Job], stop: StopSignals) -
     files, network = find_files(options), options.network
     model = read_model(files)
     warn_of_unknown(network, model.labels, model.known)
-    facts = NetworkFacts(model.labels, read_colors(files.colors), files, made_by(model, files, network))
+    facts = NetworkFacts(model.labels, read_colors(files.colors), files, made_later(model, files, network)())
     cost = InputCost(files.config, options.network.engine)
     by_spread = {job.for_spread: job for job in jobs}
     opened = ExitStack()

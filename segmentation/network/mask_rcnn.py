@@ -5,6 +5,7 @@
     found = net(image)                  # the same as Instances, in pixels of the image
 """
 
+from functools import cached_property
 from typing import Any, Callable, Optional, TypeVar
 
 import cv2
@@ -35,12 +36,11 @@ class MaskRCNN:
     labels: the names of the classes, by class number from 0
     colors: the model folder's colours, (B, G, R) each, 0..255
     options: the NetworkOptions
-    made: what its results say of it
     """
 
     def __init__(self, engine: Engine, files: ModelFiles, model: Model, options: NetworkOptions) -> None:
         self.engine, self.files, self.labels, self.options = engine, files, model.labels, options
-        self.made = made_by(model, files, options)
+        self.make_made = made_later(model, files, options)
         self.colors = read_colors(files.colors)
         self.size = parse_size(options.size)
         own = model.resizer or OFFICIAL
@@ -78,6 +78,11 @@ class MaskRCNN:
         model = read_model(files)
         engine = build_engine(model, options.confidence, options.proposals or model.proposals)
         return cls(engine, files, model, options)
+
+    @cached_property
+    def made(self) -> Made:
+        """What its results say of it. The hash of the weights is waited for where it is needed, and not before."""
+        return self.make_made()
 
     def __call__(self, image: np.ndarray) -> Instances:
         """The Instances in an image, BGR uint8 (H, W, 3)."""
@@ -130,11 +135,11 @@ def clipped(boxes: np.ndarray) -> np.ndarray:
     return rows[:, :, (high > low).all(-1)[0, 0]]
 
 
-def made_by(model: Model, files: ModelFiles, options: NetworkOptions) -> Made:
-    """What the results of a network say of it."""
+def made_later(model: Model, files: ModelFiles, options: NetworkOptions) -> Callable[[], Made]:
+    """A function that gives what the results of a network say of it. It keeps the hash of the model, not the model."""
     engine = f"{options.engine}, {options.device}, {options.precision}"
-    demo = demo_warning(model.known, model.labels) if files.demo_because else ""
-    return Made(files.name, model.sha256, engine, options.size, options.confidence, demo)
+    demo, digest = demo_warning(model.known, model.labels) if files.demo_because else "", model.digest
+    return lambda: Made(files.name, digest.result(), engine, options.size, options.confidence, demo)
 
 
 def check_image(image: object) -> None:

@@ -4,6 +4,7 @@ A wrong file can crash cv2.dnn. So every file is checked here before an engine g
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -36,6 +37,7 @@ class Model(NamedTuple):
 
     weights, text_graph_path: the files that were read
     buffer: the bytes of the frozen graph, uint8 (size,)
+    digest: their hexadecimal SHA-256, which another thread makes meanwhile
     consts: the constants of the frozen graph, name -> array
     nodes: those of the text graph
     features: the name of the trunk's last node in the text graph
@@ -48,6 +50,7 @@ class Model(NamedTuple):
     weights: Path
     text_graph_path: Path
     buffer: np.ndarray
+    digest: "Future[str]"
     consts: dict[str, np.ndarray]
     nodes: Nodes
     features: str
@@ -55,11 +58,6 @@ class Model(NamedTuple):
     mask_side: int
     labels: tuple[str, ...]
     known: tuple[str, ...]
-
-    @property
-    def sha256(self) -> str:
-        """The hexadecimal SHA-256 of the frozen graph."""
-        return sha256(self.buffer.data).hexdigest()
 
     @property
     def proposals(self) -> int:
@@ -73,6 +71,7 @@ def read_model(files: ModelFiles) -> Model:
     Raises SegmentationError if a file is wrong or does not fit the others. What it gives is safe for an engine.
     """
     buffer = read_weights(files.weights)
+    digest = ThreadPoolExecutor(1).submit(lambda: sha256(buffer.data).hexdigest())
     structure = read_structure(files, buffer)
     nodes, consts = structure.nodes, structure.consts
     labels = find_labels(files, nodes, consts)
@@ -87,8 +86,8 @@ def read_model(files: ModelFiles) -> Model:
     if files.demo_because:
         known = known_classes(consts, labels)
         say_demo(files, known, labels)
-    return Model(files.weights, files.text_graph, buffer, dict(consts), nodes, trunk_output(nodes), structure.resizer,
-                 mask_side, labels, known)
+    return Model(files.weights, files.text_graph, buffer, digest, dict(consts), nodes, trunk_output(nodes),
+                 structure.resizer, mask_side, labels, known)
 
 
 # ---- Files ---------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ class Architecture(NamedTuple):
 
 ARCHITECTURES = {
     "inception_v2": Architecture("InceptionV2", (0.25, 0.5, 1.0, 2.0), 14, 100, 0.6, False),
-    "mobilenet_v2": Architecture("MobilenetV2", (0.125, 0.25, 0.5, 1.0, 2.0), 28, 64, 0.45, True),
+    "mobilenet_v2": Architecture("MobilenetV2", (0.125, 0.25, 0.5, 1.0, 2.0), 28, 50, 0.45, True),
 }
 
 

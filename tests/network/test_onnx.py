@@ -219,7 +219,7 @@ def test_to_onnx_writes_beside_the_weights_with_the_model_s_own_proposals(tmp_pa
         shutil.copy((MODEL_FOLDER / DEMO).with_suffix(suffix), tmp_path / f"my{suffix}")
     assert to_onnx.main(["--weights", str(tmp_path / "my.pb")]) == 0
     tensors = onnx.load(tmp_path / "my.onnx").graph.initializer
-    assert [onnx.numpy_helper.to_array(tensor).tolist() for tensor in tensors if tensor.name == "proposals"] == [[64]]
+    assert [onnx.numpy_helper.to_array(tensor).tolist() for tensor in tensors if tensor.name == "proposals"] == [[50]]
 
 
 def test_to_onnx_writes_a_standard_model(weights, tmp_path, capsys):
