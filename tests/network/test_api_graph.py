@@ -14,12 +14,12 @@ from segmentation import SegmentationError
 from segmentation.network.api_graph import kinds
 from segmentation.network.api_graph.graph_def import GraphNode, read_graph
 from segmentation.network.api_graph.layers import Layers
-from segmentation.network.api_graph.whole import anchors_of, clips_first, crop_of, describe, resizer_of
+from segmentation.network.api_graph.whole import anchors_of, clips_first, crop_of, describe, resizer_of, trunk_stride
 from segmentation.network.frozen_graph import field, read_consts
 from segmentation.network.graph_check import check_graph
 from segmentation.network.mask_rcnn import MaskRCNN, clipped
 from segmentation.network.resizing import FixedSize, Resizer
-from segmentation.network.text_graph import Node, read_nodes
+from segmentation.network.text_graph import Node, read_nodes, trunk_output
 from segmentation.network.weights import TEXT_GRAPH
 
 REFERENCE = ROOT.parent / "shared/reference/tensorflow"
@@ -146,14 +146,26 @@ def test_anchors_are_all_scales_of_one_ratio_and_then_those_of_the_next():
     consts = {f"{scope}/Meshgrid/Const": np.float32([1, 2]), f"{scope}/Meshgrid/Const_1": np.float32([0.25, 4]),
               f"{scope}/Const": np.int32([256, 256]), f"{scope}/Const_1": np.int32([8, 8]),
               f"{scope}/Const_2": np.int32([4, 4])}
-    assert anchors_of(consts) == ((128, 256, 512, 1024), (512, 1024, 128, 256), 8, 0.5)
-    with pytest.raises(SegmentationError, match="Const_2"):
-        anchors_of({name: array for name, array in consts.items() if not name.endswith("Const_2")})
+    assert anchors_of(consts, 8) == ((128, 256, 512, 1024), (512, 1024, 128, 256), 8, 0.5)
     consts[f"{scope}/Const"] = np.int32([128, 256])  # the base's height and width
-    assert anchors_of(consts) == ((128, 256, 512, 1024), (256, 512, 64, 128), 8, 0.5)
+    assert anchors_of(consts, 8) == ((128, 256, 512, 1024), (256, 512, 64, 128), 8, 0.5)
     consts[f"{scope}/Const_1"] = np.int32([8, 16])
     with pytest.raises(SegmentationError, match="spaced otherwise down than across"):
-        anchors_of(consts)
+        anchors_of(consts, 8)
+
+
+def test_anchors_that_an_older_graph_does_not_name_are_the_apis_own():
+    anchors = read_nodes((MODEL_FOLDER / TEXT_GRAPH).read_text())["proposals"].attributes
+    widths, heights, step, offset = anchors_of({}, 8)
+    np.testing.assert_allclose(widths, anchors["width"], rtol=1e-6)
+    np.testing.assert_allclose(heights, anchors["height"], rtol=1e-6)
+    assert (step, offset) == (8, 0)
+
+
+def test_the_stride_of_a_trunk_is_that_of_its_layers():
+    for name, stride in ((TEXT_GRAPH, 16), ("demo_inference_graph.pbtxt", 16)):
+        text_graph = read_nodes((MODEL_FOLDER / name).read_text())
+        assert trunk_stride(text_graph, trunk_output(text_graph)) == stride
 
 
 @pytest.mark.parametrize("name, sides, rule", [

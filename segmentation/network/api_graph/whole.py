@@ -25,6 +25,7 @@ from segmentation.network.text_graph import Node, Nodes, set_value
 FIRST, SECOND = "FirstStageBoxPredictor", "SecondStageBoxPredictor"
 CLASSES, DELTAS, ANCHORS = f"{SECOND}/ClassPredictor", f"{SECOND}/BoxEncodingPredictor", "proposals"
 MASK_LAYER = re.compile(rf"{SECOND}(_\d+)?/Conv(_(\d+))?/BiasAdd")
+SCALES, RATIOS, BASE = (0.25, 0.5, 1.0, 2.0), (0.5, 1.0, 2.0), 256  # of the API's anchors, where a graph has no others
 LARGEST_SIDE = 65_535  # pixels of the network's input, as with --size
 # The shape of the class logits, and the order of a mask's axes. Names that no graph has.
 LOGITS, ORDER, CLIPPED = f"{SECOND}/logits/shape", f"{MASKS}/order", f"{PROPOSALS}/clip_by_value"
@@ -66,7 +67,7 @@ def described(graph: GraphNodes, consts: Mapping[str, np.ndarray], pattern: Node
                     | {name: IMAGE for name in resized_pictures(graph)})
     layers.nodes[IMAGE] = Node(IMAGE, "Placeholder")
     features = layers.add(graph[crops[0]].inputs[0])
-    proposals(layers, pattern)
+    proposals(layers, pattern, trunk_stride(layers.nodes, features))
     clipped = PROPOSALS if clips_first(graph) else clip_later(layers)
     crop_rois(layers, "CropAndResize", crops[0], features, clipped)
     box_head(layers, pattern, clipped)
@@ -102,13 +103,16 @@ def copy(layers: Layers, pattern: Nodes, first: str, last: str) -> None:
             layers.nodes[name] = pattern[name]
 
 
-def proposals(layers: Layers, pattern: Nodes) -> None:
-    """Add what gives the proposals: layers on the features, anchors, and the choice of the best boxes."""
+def proposals(layers: Layers, pattern: Nodes, stride: int) -> None:
+    """Add what gives the proposals: layers on the features, anchors, and the choice of the best boxes.
+
+    stride: of the trunk
+    """
     for part in ("BoxEncodingPredictor", "ClassPredictor"):
         layers.add(f"{FIRST}/{part}/BiasAdd")
     mark_deltas(layers, f"{FIRST}/BoxEncodingPredictor/Conv2D")
     copy(layers, pattern, f"{FIRST}/ClassPredictor/reshape_1/shape", PROPOSALS)
-    widths, heights, step, offset = anchors_of(layers.consts)
+    widths, heights, step, offset = anchors_of(layers.consts, stride)
     anchors = layers.nodes[ANCHORS]
     layers.nodes[ANCHORS] = anchors._replace(attributes={
         **anchors.attributes, "width": widths, "height": heights, "step": (step,), "offset": (offset,)})
@@ -205,24 +209,39 @@ def set_numbers(layers: Layers, name: str, **numbers: Optional[float]) -> None:
 
 # ---- The graph's numbers -------------------------------------------------------------------------------------
 
-def anchors_of(consts: Mapping[str, np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...], float, float]:
+def anchors_of(consts: Mapping[str, np.ndarray], trunk: int) -> tuple[
+        tuple[float, ...], tuple[float, ...], float, float]:
     """(widths, heights, step, offset) of the anchors, all in pixels but the offset, which is in steps.
 
+    trunk: the stride of the trunk
+
     A GridAnchorGenerator has scales, aspect ratios (width / height), the base's height and width, the stride and the
-    offset. The order is all scales of one ratio, then those of the next.
+    offset. The order is all scales of one ratio, then those of the next. Older graphs do not have all of them under
+    these names: then they are the API's own, which all published models have.
     """
     scope = "GridAnchorGenerator"
-    try:
-        scales, ratios = (consts[f"{scope}/Meshgrid/{name}"].astype(float) for name in ("Const", "Const_1"))
-        base, stride, offset = (consts[f"{scope}/{name}"].astype(float) for name in ("Const", "Const_1", "Const_2"))
-    except KeyError as error:
-        raise SegmentationError(f"it does not say what its anchors are: it has no constant {error}") from error
+    scales, ratios = (consts.get(f"{scope}/Meshgrid/{name}", np.array(default)).astype(float)
+                      for name, default in (("Const", SCALES), ("Const_1", RATIOS)))
+    given = [consts.get(f"{scope}/{name}") for name in ("Const", "Const_1", "Const_2")]
+    base, stride, offset = (array.astype(float) for array in given if array is not None) \
+        if all(array is not None for array in given) else np.array([[BASE, BASE], [trunk, trunk], [0, 0]], float)
     if base.size != 2 or any(array.size != 2 or array[0] != array[1] for array in (stride, offset)):
         raise SegmentationError("its anchors are spaced otherwise down than across, which is not known here")
     roots = [ratio ** 0.5 for ratio in ratios.tolist()]
     widths = tuple(float(base[1] * scale * root) for root in roots for scale in scales)
     heights = tuple(float(base[0] * scale / root) for root in roots for scale in scales)
     return widths, heights, float(stride[0]), float(offset[0] / stride[0])
+
+
+def trunk_stride(nodes: Nodes, features: str) -> int:
+    """How many pixels of the picture there are from one feature to the next: the strides on the way, multiplied."""
+    stride, name = 1, features
+    for _ in nodes:
+        if name not in nodes or not nodes[name].inputs:
+            break
+        stride *= nodes[name].attributes.get("strides", (1, 1))[1]
+        name = nodes[name].inputs[0]
+    return stride
 
 
 def overlap_of(consts: Mapping[str, np.ndarray], stage: int) -> Optional[float]:
