@@ -216,7 +216,9 @@ class VideoRun:
             warn("[WARNING] the sound is left out: it is copied from files alone")
         for stream in sound:
             if stream not in sink.sound:
-                warn(f"[WARNING] the sound is left out: {self.job.output.suffix} takes no {stream.codec_context.name}")
+                # PyAV has no codec for a kind of sound that FFmpeg does not know.
+                name = getattr(stream.codec_context, "name", "sound of this kind")
+                warn(f"[WARNING] the sound is left out: {self.job.output.suffix} takes no {name}")
 
     def estimate(self, number: int) -> None:
         """Print what the tutorial prints after the first frame, if this frame is the first one to be drawn."""

@@ -179,6 +179,16 @@ def test_a_title_that_is_not_utf_8_ends_nothing(segment, tmp_path, suffix):
     assert numbers_in(tmp_path / "out.avi") == list(range(6))
 
 
+def test_sound_of_a_kind_that_nobody_knows_is_left_out_with_a_line(segment, tmp_path, capsys):
+    clip = make_clip(tmp_path / "clip.mkv", 6, sound=True)
+    content = clip.read_bytes()
+    assert content.count(b"A_AAC") == 1
+    (tmp_path / "odd.mkv").write_bytes(content.replace(b"A_AAC", b"A_QQQ"))
+    assert segment(tmp_path / "odd.mkv", "out.mkv") == 0
+    assert "the sound is left out: .mkv takes no sound of this kind" in capsys.readouterr().err
+    assert numbers_in(tmp_path / "out.mkv") == list(range(6))
+
+
 @pytest.mark.parametrize("suffix, flags", [("mp4", {"movflags": "faststart"}), ("mkv", {}), ("avi", {})])
 def test_a_source_that_breaks_off_is_written_up_to_there(segment, tmp_path, capsys, suffix, flags):
     whole = make_clip(tmp_path / f"whole.{suffix}", 90, codec="mjpeg" if suffix == "avi" else "libx264")
