@@ -19,8 +19,9 @@ class Instances:
     boxes:     (N, 4) int32, x0, y0, x1, y1 in pixels of the picture; x1 and y1 exclusive; clipped to it
     scores:    (N,) float32, 0..1
     class_ids: (N,) int32, from 0: the line in the label file; COCO's category_id is one more
-    masks:     (N, 15, 15) float32, the probability that a cell of the box is the object. They stay at the
-               network's resolution: 100 objects on a 4K frame take 90 kB; pasted, they would take 830 MB
+    masks:     (N, M, M) float32, the probability that a cell of the box is the object; M is the network's, 15 with
+               the official one. They stay at that resolution: 100 objects on a 4K frame take 90 kB; pasted, they
+               would take 830 MB
     image_hw:  height and width of the picture
     threshold, interpolation: how the masks are pasted, see paste_mask
     names:     the label of each class; empty where the program keeps them elsewhere
@@ -187,9 +188,9 @@ def decode(boxes: np.ndarray, masks: np.ndarray, image_hw: Sequence[int], confid
 
     boxes: (1, 1, N, 7) detection_out_final, rows (0, class, score, x0, y0, x1, y1), the box in 0..1;
            rows of zeros pad it
-    masks: detection_masks, row i for detection i: (N or more, classes, 15, 15), a mask for each class, of which
-           that of the detection's class is taken, or (N or more, 15, 15), the mask of that class alone. Outputs
-           recorded with TensorFlow are (1, N or more, 15, 15).
+    masks: detection_masks, row i for detection i: (N or more, classes, M, M), a mask for each class, of which
+           that of the detection's class is taken, or (N or more, M, M), the mask of that class alone. Outputs
+           recorded with TensorFlow are (1, N or more, M, M).
     image_hw: height and width of the picture that the boxes are for
     threshold, interpolation: how the Instances paste their masks
 
@@ -240,7 +241,7 @@ def paste_mask(mask: np.ndarray, box_xyxy: Union[Sequence[int], np.ndarray], thr
     """The pixels of the box that are the object, bool (y1 - y0, x1 - x0): the mask resized, where it is above
     `threshold`.
 
-    mask: (15, 15) float32 probabilities
+    mask: (M, M) float32 probabilities
     box_xyxy: x0, y0, x1, y1 in pixels, exclusive
     interpolation: what cv2.resize does between the cells: nearest (blocks), linear or cubic
     """

@@ -2,7 +2,7 @@
 
     engine = load_engine("onnxruntime", "cpu", "fp32")(model, confidence=0.5, proposals=100)
     boxes, features = engine.boxes(blob)        # (1, 1, 100, 7), and the features for masks()
-    masks = engine.masks(features, boxes)       # (100, classes, 15, 15)
+    masks = engine.masks(features, boxes)       # (100, classes, M, M)
 
 The mask head of the whole graph works on all 100 rows of boxes, padding too. That is two thirds of all computation,
 but a photo shows 3 to 10 objects. So an engine has two networks: the first ends with the boxes, and the second runs
@@ -41,7 +41,9 @@ class Engine(Protocol):
         ...
 
     def masks(self, features: Any, boxes: np.ndarray) -> np.ndarray:
-        """The masks of the detections: float32 (N, classes, 15, 15), probabilities. The next call does not change them.
+        """The masks of the detections: float32 (N, classes, M, M), probabilities; M is the model's, such as 15 or 33.
+
+        The next call does not change them.
 
         features: from the last call of `boxes`
         boxes: (1, 1, N, 7), the rows that the caller keeps, at least one

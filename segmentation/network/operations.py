@@ -285,7 +285,7 @@ def anchor_boxes(node: Node, places: Value, image: Value) -> Value:
     require(len(variance) == 4, f"has {len(variance)} variances, not 4")
     require(image.shape[1:3] == IMAGE_HW, "needs the size of the image")
     require(step == int(step) and sides == tuple(-(-side // int(step)) for side in IMAGE_HW),
-            f"has a step of {step:g} pixels, which is not that of its map")
+            f"has a step of {step:g} pixels, but the trunk has another stride: its anchors do not fit its map")
     require(places.deltas and len(height) == len(width) and places.shape[3] == 4 * len(height),
             f"has {len(height)} heights and {len(width)} widths, but its map has {places.shape[3]} channels")
     return Value((sides[0] * sides[1] * len(height), 4), "anchors")

@@ -4,9 +4,10 @@
     onnx.save(model, "frozen_inference_graph.onnx")
 
 Input: `image_tensor`, float32 (1, 3, H, W), RGB 0..255. Outputs: `detection_out_final`, float32 (1, 1, N, 7), rows
-(0, class, score, x0, y0, x1, y1), best first, the box in 0..1; `detection_masks`, float32 (N, classes, 15, 15),
-probabilities. N is the number of detections that score above the initializer `confidence`. If there are none, N is 1
-and the row is zeros, because engines treat empty arrays differently (cv2.dnn pads its outputs with zeros too).
+(0, class, score, x0, y0, x1, y1), best first, the box in 0..1; `detection_masks`, float32 (N, classes, M, M),
+probabilities; M is the graph's, such as 15. N is the number of detections that score above the initializer
+`confidence`. If there are none, N is 1 and the row is zeros, because engines treat empty arrays differently (cv2.dnn
+pads its outputs with zeros too).
 
 OPS, at the end, has a function for each operation. A function takes the Graph, the Node of the text graph and the
 node's inputs: a name of a value in the ONNX graph, or an array if the input is a constant. It returns a name. Maps are
