@@ -15,7 +15,7 @@ size that the network sees, in NAME.npz or NAME@WIDTHxHEIGHT.npz with the arrays
 One line is printed for a graph and an engine, a row of a Markdown table: how many of TensorFlow's detections the
 engine finds (the same class, the same box within an IoU of 0.99), how many more it gives, the largest differences of
 boxes (in 0..1), masks and scores, and seconds a picture. A graph that is refused has a row with the error. The exit
-code is 1 if a detection is missing, or a difference is above LIMITS.
+code is 1 if a detection is missing, a difference is above LIMITS, or a graph has no NAME.npz.
 """
 
 import argparse
@@ -110,6 +110,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     good = True
     for graph in sorted(path for path in args.folder.glob("*.pb") if args.only in path.name):
         pictures = sorted([*graph.parent.glob(f"{graph.stem}@*.npz"), *graph.parent.glob(f"{graph.stem}.npz")])
+        if not pictures:
+            print(f"| {graph.stem} | there is no {graph.stem}.npz or {graph.stem}@WIDTHxHEIGHT.npz |", flush=True)
+            good = False
+            continue
         for engine in args.engines:
             try:
                 tally = compare(graph, pictures, engine)
