@@ -276,8 +276,8 @@ class VideoSink:
         out = self.sound.get(packet.stream)
         if out is None:
             return
-        # AAC begins with a packet before 0. The muxer would move the picture because of it. So the sound is moved, by
-        # 23 ms at most.
+        # AAC and MP3 begin before 0. The muxer would move the picture because of it. So the sound is moved: measured
+        # 23 ms (AAC) and 25 ms (MP3) at 44100 Hz, 64 ms (AAC) at 16000 Hz.
         shift = self.sound_shift.setdefault(out, max(-sound.time, Fraction(0)))
         pts = round((sound.time + shift) / packet.time_base)
         dts = pts if packet.dts is None or packet.pts is None else packet.dts - packet.pts + pts
