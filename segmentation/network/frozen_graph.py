@@ -1,10 +1,10 @@
-"""Read and write the constants of a frozen TensorFlow graph (.pb) without TensorFlow.
+"""Read the nodes and constants of a frozen TensorFlow graph (.pb), and write constants, without TensorFlow.
 
 A frozen graph is a protobuf message, GraphDef. Its weights are the nodes whose op is Const. cv2.dnn reads nothing else
 of the file. Four messages of tensorflow/core/framework matter here, with these field numbers:
 
     GraphDef       node = 1
-    NodeDef        name = 1, op = 2, attr = 5 (a map: key = 1, AttrValue = 2)
+    NodeDef        name = 1, op = 2, input = 3, attr = 5 (a map: key = 1, AttrValue = 2)
     AttrValue      type = 6, tensor = 8
     TensorProto    dtype = 1, shape = 2 (dim = 2, its size = 1), content = 4,
                    float_val = 5, int_val = 7, half_val = 13
@@ -17,8 +17,9 @@ The reader takes the bytes for what they may be: anything. An engine gets only w
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, Optional, Union
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -32,29 +33,52 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # protobuf's wire types
 LARGEST = 1 << 26
 
 
-def read_consts(buffer: Any) -> dict[str, np.ndarray]:
-    """The constants of a frozen graph, name -> read-only array. The arrays share the buffer's memory if they can.
+class NodeDef(NamedTuple):
+    """A node as the file has it. inputs: names of nodes; attributes: key -> the bytes of an AttrValue"""
 
-    buffer: the bytes of the file, as bytes or uint8 (size,)
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    attributes: dict[str, memoryview]
+
+
+def read_node_defs(buffer: Any) -> list[NodeDef]:
+    """All nodes of a frozen graph. buffer: the bytes of the file, as bytes or uint8 (size,)
+
+    Raises SegmentationError if the bytes are no GraphDef or are cut off.
+    """
+    with broken_graph():
+        return [read_node_def(value) for number, value in fields(memoryview(buffer)) if number == 1]
+
+
+def read_consts(buffer: Any) -> dict[str, np.ndarray]:
+    """The constants of a frozen graph, from the bytes of its file: see consts_of and read_node_defs."""
+    return consts_of(read_node_defs(buffer))
+
+
+def consts_of(nodes: Iterable[NodeDef]) -> dict[str, np.ndarray]:
+    """The constants of a frozen graph, name -> read-only array. The arrays share the file's memory if they can.
 
     Constants of other types, strings and booleans, are left out.
 
-    Raises SegmentationError if the bytes are no GraphDef, are cut off, or hold no constant.
+    Raises SegmentationError if a constant cannot be read, or if there is none.
     """
-    consts = {}
-    try:
-        for number, node in fields(memoryview(buffer)):
-            if number == 1:
-                name, op, attrs = read_node(node)
-                if op == "Const" and "value" in attrs:
-                    array = read_tensor(attrs["value"])
-                    if array is not None:
-                        consts[name] = array
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise SegmentationError("it is cut off or is no frozen graph") from error
+    with broken_graph():
+        arrays = ((node.name, read_tensor(node.attributes["value"])) for node in nodes
+                  if node.op == "Const" and "value" in node.attributes)
+        consts = {name: array for name, array in arrays if array is not None}
     if not consts:
         raise SegmentationError("it is no frozen graph: it holds no weights")
     return consts
+
+
+@contextmanager
+def broken_graph() -> Iterator[None]:
+    """Turn what reading wrong bytes raises into a SegmentationError."""
+    try:
+        yield
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SegmentationError("it is cut off or is no frozen graph") from error
 
 
 def read_varint(view: memoryview, at: int) -> tuple[int, int]:
@@ -89,19 +113,20 @@ def fields(view: memoryview) -> Iterator[tuple[int, Any]]:
         yield number, value
 
 
-def read_node(view: memoryview) -> tuple[str, str, dict[str, memoryview]]:
-    """(name, op, {attribute: the bytes of its AttrValue}) of a NodeDef."""
-    name, op = "", ""
-    attrs: dict[str, memoryview] = {}
+def read_node_def(view: memoryview) -> NodeDef:
+    """The NodeDef in these bytes. Control inputs (^name) and the numbers of outputs (name:0) are left out."""
+    texts = {1: "", 2: ""}
+    inputs: list[str] = []
+    attributes: dict[str, memoryview] = {}
     for number, value in fields(view):
-        if number == 1:
-            name = read_text(value)
-        elif number == 2:
-            op = read_text(value)
+        if number in texts:
+            texts[number] = read_text(value)
+        elif number == 3:
+            inputs.append(read_text(value).partition(":")[0])
         elif number == 5:
             entry = dict(fields(value))
-            attrs[read_text(entry[1])] = entry[2]
-    return name, op, attrs
+            attributes[read_text(entry[1])] = entry[2]
+    return NodeDef(texts[1], texts[2], tuple(name for name in inputs if not name.startswith("^")), attributes)
 
 
 def read_text(value: Any) -> str:

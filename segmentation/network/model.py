@@ -5,7 +5,7 @@ A wrong file can crash cv2.dnn. So every file is checked here before an engine g
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from hashlib import sha256
+from hashlib import sha1, sha256
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -16,18 +16,19 @@ from segmentation.files import read_text, reason
 from segmentation.network.api_graph.graph_def import read_graph
 from segmentation.network.api_graph.kinds import WANTED, kind_of_file, kind_of_graph
 from segmentation.network.api_graph.whole import Described, describe, is_whole
-from segmentation.network.frozen_graph import read_consts
+from segmentation.network.frozen_graph import consts_of, read_node_defs
 from segmentation.network.graph_check import BOXES, NAMED, PROPOSALS, check_graph
 from segmentation.network.made import demo_warning
+from segmentation.network.published import DEFAULT, PUBLISHED
 from segmentation.network.resizing import Rule
 from segmentation.network.text_graph import Nodes, read_nodes, trunk_output
-from segmentation.network.weights import MODEL, ModelFiles, read_labels
+from segmentation.network.weights import ModelFiles, read_labels
 from segmentation.terminal import warn, warn_at_end
 
 # Names that only the ONNX model has: the trunk's output (in text graphs its name depends on the architecture), and the
 # boxes of the detections in cells of that output.
 FEATURES, MASK_BOXES = "features", "CropAndResize_1/boxes"
-OFFICIAL_CLASSES = 90
+OFFICIAL_CLASSES, OFFICIAL_SHA1 = 90, PUBLISHED[DEFAULT].weights_sha1
 CLASS_BIASES = "SecondStageBoxPredictor/ClassPredictor/biases"      # (classes + 1,), background first
 BOX_BIASES = "SecondStageBoxPredictor/BoxEncodingPredictor/biases"  # (classes * 4,)
 
@@ -111,27 +112,28 @@ def read_structure(files: ModelFiles, buffer: np.ndarray) -> Described:
     """The text graph of the weights and the constants that it reads.
 
     The text graph is the file beside the weights; or what the weights say of themselves, if they are a whole frozen
-    graph; or the official one. The official weights have it in any case: reading their 7,000 nodes takes time.
+    graph; or the official one. The official weights have it in any case: it was made for them.
 
     Raises SegmentationError if the file is no frozen graph, or if none of the three fits it.
     """
     path, nodes = files.weights, read_text_graph(files.text_graph)
     try:
-        consts = read_consts(buffer)
-        graph = {} if files.name == MODEL or files.text_graph == path.with_suffix(".pbtxt") else read_graph(buffer)
+        node_defs = read_node_defs(buffer)
+        consts = consts_of(node_defs)
     except SegmentationError as error:
         raise SegmentationError(f"{path} is not usable: {error}; name a frozen_inference_graph.pb (not "
                                 "saved_model.pb)") from error
     needed = [name for node in nodes.values() for name in node.inputs if name not in nodes]
     missing = [name for name in needed if name not in consts]
-    if is_whole(graph):
+    if files.text_graph != path.with_suffix(".pbtxt") and is_whole(node_defs) and (
+            missing or sha1(buffer.data).hexdigest() != OFFICIAL_SHA1):
         try:
-            return describe(graph, consts, nodes)
+            return describe(read_graph(node_defs), consts, nodes)
         except SegmentationError as error:
             if missing:  # otherwise it is one of 2018, for which the official text graph was made
                 raise SegmentationError(f"{path} cannot be run: {error}; {WANTED}") from error
     if missing:
-        kind = kind_of_graph(graph or consts)
+        kind = kind_of_graph([node.name for node in node_defs])
         if kind:
             raise SegmentationError(f"{path} is {kind}; {WANTED}")
         raise SegmentationError(f"{path} does not hold the weights of {files.text_graph}: {len(missing)} of "

@@ -20,7 +20,8 @@ A graph may have its own files beside it. They replace those of the model folder
 
         my_graph.config     the rule for the size of images (in the official archive: pipeline.config)
         my_graph.txt        the names of its classes, one a line
-        my_graph.pbtxt      its text graph; needed if it has not 90 classes or has another trunk
+        my_graph.pbtxt      its text graph; a whole graph needs none (api_graph/), one of weights alone does if it has
+                            not 90 classes or has another trunk
 """
 
 import os

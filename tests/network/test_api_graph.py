@@ -15,7 +15,7 @@ from segmentation.network.api_graph import kinds
 from segmentation.network.api_graph.graph_def import GraphNode, read_graph
 from segmentation.network.api_graph.layers import Layers
 from segmentation.network.api_graph.whole import anchors_of, clips_first, crop_of, describe, resizer_of, trunk_stride
-from segmentation.network.frozen_graph import field, read_consts
+from segmentation.network.frozen_graph import field, read_consts, read_node_defs
 from segmentation.network.graph_check import check_graph
 from segmentation.network.mask_rcnn import MaskRCNN, clipped
 from segmentation.network.resizing import FixedSize, Resizer
@@ -63,7 +63,7 @@ def test_a_graph_as_the_api_freezes_it_today_gives_what_tensorflow_finds(engine,
 @whole_graph
 def test_the_trunk_that_a_graph_describes_is_the_official_text_graphs():
     buffer, pattern = WHOLE.read_bytes(), read_nodes((MODEL_FOLDER / TEXT_GRAPH).read_text())
-    found = describe(read_graph(buffer), read_consts(buffer), pattern)
+    found = describe(read_graph(read_node_defs(buffer)), read_consts(buffer), pattern)
     layers = {name: node for name, node in pattern.items() if "StageFeatureExtractor" in name and node.op == "Conv2D"}
     assert len(layers) > 60
     for name, node in layers.items():
@@ -79,11 +79,11 @@ def test_nodes_are_read_with_their_inputs_and_settings():
                   (b"epsilon", b"\x25" + np.float32(0.5).tobytes()), (b"T", field(6, 1))]
     node = b"".join([field(1, b"x/Conv2D"), field(2, b"Conv2D"), field(3, b"image:0"), field(3, b"^check"),
                      *(field(5, field(1, key) + field(2, value)) for key, value in attributes)])
-    read = read_graph(field(1, node))["x/Conv2D"]
+    read = read_graph(read_node_defs(field(1, node)))["x/Conv2D"]
     assert read == GraphNode("x/Conv2D", "Conv2D", ("image",), {
         "strides": (1, 2, 2, 1), "padding": ("SAME",), "keep_dims": (True,), "epsilon": (0.5,)})
     with pytest.raises(SegmentationError, match="cut off"):
-        read_graph(field(1, node)[:-4])
+        read_node_defs(field(1, node)[:-4])
 
 
 # ---- Layers ----------------------------------------------------------------------------------------------
@@ -121,6 +121,17 @@ def test_a_dilated_convolution_gets_the_paddings_of_its_kernel():
     assert apart.inputs[0] == "image_tensor"
     assert layers.consts[apart.inputs[1]].tolist() == [2, 2]
     assert layers.consts[apart.inputs[2]].tolist() == [[0, 0], [6, 6]]
+
+
+def test_dilation_may_be_a_setting_of_the_convolution_and_wants_padding():
+    known, arrays = constants(w=np.ones((3, 3, 3, 2), np.float32))
+    window = {**WINDOW, "dilations": (1, 2, 2, 1)}
+    layers = Layers({**known, **nodes(("conv", "Conv2D", ("image", "w"), window))}, arrays, {"image": "image_tensor"})
+    assert layers.add("conv") == "conv/together"
+    window["padding"] = ("VALID",)
+    layers = Layers({**known, **nodes(("conv", "Conv2D", ("image", "w"), window))}, arrays, {"image": "image_tensor"})
+    with pytest.raises(SegmentationError, match="without padding"):
+        layers.add("conv")
 
 
 def test_the_mean_of_each_colour_is_a_bias():
@@ -208,7 +219,7 @@ def test_constants_are_never_made_larger():
 @whole_graph
 def test_a_changed_graph_is_refused_or_fits_together():
     buffer, pattern = WHOLE.read_bytes(), read_nodes((MODEL_FOLDER / TEXT_GRAPH).read_text())
-    graph, consts, rng = read_graph(buffer), read_consts(buffer), np.random.default_rng(0)
+    graph, consts, rng = read_graph(read_node_defs(buffer)), read_consts(buffer), np.random.default_rng(0)
     names = [name for name in describe(graph, consts, pattern).nodes if name in graph and graph[name].inputs]
     refused = 0
     for _ in range(60):

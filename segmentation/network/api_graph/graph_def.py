@@ -1,18 +1,18 @@
-"""Reads the nodes of a frozen TensorFlow graph, with their inputs and settings, without TensorFlow.
+"""Reads the settings of the nodes of a frozen TensorFlow graph.
 
-    graph = read_graph(Path("frozen_inference_graph.pb").read_bytes())
+    graph = read_graph(read_node_defs(Path("frozen_inference_graph.pb").read_bytes()))
     graph["Conv/Conv2D"].attributes["strides"]        # (1, 1, 1, 1)
 
-frozen_graph.py has the format of the file and reads the constants, which are left out here. Two more fields matter:
-NodeDef input = 3, and of an AttrValue list = 1 (s = 2, i = 3, f = 4), s = 2, i = 3, f = 4, b = 5.
+frozen_graph.py has the format of the file. Of an AttrValue these fields matter here: list = 1 (s = 2, i = 3, f = 4),
+s = 2, i = 3, f = 4, b = 5.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from segmentation import SegmentationError
-from segmentation.network.frozen_graph import fields, read_text, read_varint, signed
+from segmentation.network.frozen_graph import NodeDef, broken_graph, fields, read_text, read_varint, signed
 
 # The settings that decide what a layer computes; a node's other attributes are types, shapes and hints.
 WANTED = {"strides", "ksize", "dilations", "padding", "data_format", "epsilon", "keep_dims", "align_corners",
@@ -32,36 +32,14 @@ class GraphNode(NamedTuple):
 GraphNodes = dict[str, GraphNode]  # by name
 
 
-def read_graph(buffer: Any) -> GraphNodes:
-    """All nodes of a frozen graph. buffer: the bytes of the file.
+def read_graph(nodes: Iterable[NodeDef]) -> GraphNodes:
+    """The nodes of a frozen graph with the settings that are WANTED.
 
-    Raises SegmentationError if the bytes are no GraphDef or are cut off.
+    Raises SegmentationError if one cannot be read.
     """
-    try:
-        nodes = [read_node(value) for number, value in fields(memoryview(buffer)) if number == 1]
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise SegmentationError("it is cut off or is no frozen graph") from error
-    return {node.name: node for node in nodes}
-
-
-def read_node(view: memoryview) -> GraphNode:
-    """The GraphNode of a NodeDef. Control inputs (^name) and the numbers of outputs (name:0) are left out."""
-    name = op = ""
-    inputs: list[str] = []
-    attributes: dict[str, tuple] = {}
-    for number, value in fields(view):
-        if number == 1:
-            name = read_text(value)
-        elif number == 2:
-            op = read_text(value)
-        elif number == 3:
-            inputs.append(read_text(value).partition(":")[0])
-        elif number == 5:
-            entry = dict(fields(value))
-            key = read_text(entry[1])
-            if key in WANTED:
-                attributes[key] = read_values(entry[2])
-    return GraphNode(name, op, tuple(name for name in inputs if not name.startswith("^")), attributes)
+    with broken_graph():
+        return {node.name: GraphNode(node.name, node.op, node.inputs, {
+            key: read_values(value) for key, value in node.attributes.items() if key in WANTED}) for node in nodes}
 
 
 def read_values(view: memoryview) -> tuple:

@@ -31,6 +31,7 @@ KNOWN = {
     "Add": ("Add", ()), "AddV2": ("Add", ()), "Mul": ("Mul", ()), "Sub": ("Sub", ()), "Pad": ("Pad", ()),
     "MatMul": ("MatMul", ("transpose_a", "transpose_b")),
 }
+APART = {"SpaceToBatchND", "BatchToSpaceND"}  # around a dilated convolution
 FOLDED: dict[str, Callable[..., np.ndarray]] = {
     "Add": np.add, "AddV2": np.add, "Sub": np.subtract, "Mul": np.multiply,
     "Rsqrt": lambda x: 1 / np.sqrt(x)}  # operations on constants that can be computed at loading
@@ -82,13 +83,14 @@ class Layers:
         """The inputs of a node that are no constants, as the text graph's node will read them."""
         if node.name in self.names:
             return []
-        if not is_flatten(node) and node.op not in (*KNOWN, "SpaceToBatchND", "BatchToSpaceND"):
+        if not is_flatten(node) and node.op not in KNOWN and node.op not in APART:
             raise SegmentationError(f"its node {node.name} is a {node.op}, which is not known there")
-        found = [self.passed(name) for name in node.inputs if self.value(name) is None]
+        if is_flatten(node) or node.op in APART:  # their other inputs are sizes
+            return [self.passed(node.inputs[0])]
         product = self.product_before(node)
         if product:
             return self.data_inputs(product)
-        return found[:1] if is_flatten(node) or node.op.endswith("BatchND") or "ToSpace" in node.op else found
+        return [self.passed(name) for name in node.inputs if self.value(name) is None]
 
     # ---- Constants ------------------------------------------------------------------------------------------
 
@@ -131,10 +133,8 @@ class Layers:
         """Add the text graph's node for one whose inputs are there; its name."""
         if is_flatten(node):
             return self.put(node.name, "Flatten", self.passed(node.inputs[0]))
-        if node.op == "SpaceToBatchND":
-            return self.names[self.passed(node.inputs[0])]  # `dilated` puts it there again, with the kernel's paddings
-        if node.op == "BatchToSpaceND":
-            return self.names[self.passed(node.inputs[0])]
+        if node.op in APART:
+            return self.names[self.passed(node.inputs[0])]  # `dilated` puts both there, around their convolution
         if node.op in ("Conv2D", "DepthwiseConv2dNative"):
             rate = self.dilation(node)
             if rate > 1:
@@ -160,10 +160,17 @@ class Layers:
         """How far apart the places are that a convolution reads."""
         before = self.graph.get(node.inputs[0])
         for _ in self.graph:
-            if before is not None and before.op in PASSED:
-                before = self.graph.get(before.inputs[0])
+            if before is None or before.op not in PASSED:
+                break
+            before = self.graph.get(before.inputs[0])
         block = self.value(before.inputs[1]) if before is not None and before.op == "SpaceToBatchND" else None
-        return max(node.attributes.get("dilations", (1,))) if block is None else int(block.flat[0])
+        if block is not None:
+            return int(block.flat[0])
+        rate = max(node.attributes.get("dilations", (1,)))
+        if rate > 1 and node.attributes.get("padding") != ("SAME",):
+            raise SegmentationError(f"its node {node.name} is a dilated convolution without padding, which is not known "
+                                    "there")
+        return rate
 
     def dilated(self, node: GraphNode, rate: int) -> str:
         """Add a convolution that reads places `rate` apart, with SAME padding; the name of its last node."""

@@ -1,6 +1,6 @@
 """Builds the text graph of a frozen Mask R-CNN of TensorFlow's Object Detection API from the graph itself.
 
-    found = describe(read_graph(buffer), consts, pattern)
+    found = describe(read_graph(node_defs), consts_of(node_defs), pattern)
     found.nodes, found.consts         # what an engine takes
     found.resizer                     # the graph's own rule for the size of pictures
 
@@ -10,7 +10,7 @@ two layers. It is taken from the official text graph, `pattern`, and gets this g
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.network.api_graph.graph_def import GraphNodes
 from segmentation.network.api_graph.layers import Layers
+from segmentation.network.frozen_graph import NodeDef
 from segmentation.network.graph_check import BOXES, IMAGE, MASKS, PROPOSALS
 from segmentation.network.resizing import FixedSize, Resizer, Rule
 from segmentation.network.text_graph import Node, Nodes, set_value
@@ -25,6 +26,8 @@ from segmentation.network.text_graph import Node, Nodes, set_value
 FIRST, SECOND = "FirstStageBoxPredictor", "SecondStageBoxPredictor"
 CLASSES, DELTAS, ANCHORS = f"{SECOND}/ClassPredictor", f"{SECOND}/BoxEncodingPredictor", "proposals"
 MASK_LAYER = re.compile(rf"{SECOND}(_\d+)?/Conv(_(\d+))?/BiasAdd")
+# cv2.dnn wants deltas of boxes in another order than TensorFlow's, so the layers that predict them are marked.
+IN_OTHER_ORDER = {"loc_pred_transposed": (True,)}
 SCALES, RATIOS, BASE = (0.25, 0.5, 1.0, 2.0), (0.5, 1.0, 2.0), 256  # of the API's anchors, where a graph has no others
 LARGEST_SIDE = 65_535  # pixels of the network's input, as with --size
 # The shape of the class logits, and the order of a mask's axes. Names that no graph has.
@@ -44,9 +47,9 @@ class Described(NamedTuple):
     itself: bool = False
 
 
-def is_whole(graph: GraphNodes) -> bool:
+def is_whole(nodes: Iterable[NodeDef]) -> bool:
     """Whether a graph has the second stage of a Faster R-CNN or Mask R-CNN of the API, and not its constants alone."""
-    return f"{CLASSES}/MatMul" in graph
+    return any(node.name == f"{CLASSES}/MatMul" for node in nodes)
 
 
 def describe(graph: GraphNodes, consts: Mapping[str, np.ndarray], pattern: Nodes) -> Described:
@@ -95,12 +98,16 @@ def resized_pictures(graph: GraphNodes) -> Iterator[str]:
 
 # ---- The parts -----------------------------------------------------------------------------------------------
 
-def copy(layers: Layers, pattern: Nodes, first: str, last: str) -> None:
-    """Add the pattern's nodes from `first` to `last`, without those that are there and those of the second stage."""
+def copy(layers: Layers, pattern: Nodes, first: str, last: str, renamed: Mapping[str, str]) -> None:
+    """Add the pattern's nodes from `first` to `last`, without those that are there and those of the second stage.
+
+    renamed: name in the pattern -> name of what is read instead
+    """
     names = list(pattern)
-    for name in names[names.index(first):names.index(last) + 1]:
-        if name not in layers.nodes and not name.startswith("SecondStageFeatureExtractor"):
-            layers.nodes[name] = pattern[name]
+    part = [pattern[name] for name in names[names.index(first):names.index(last) + 1]
+            if name not in layers.nodes and not name.startswith("SecondStageFeatureExtractor")]
+    for node in sorted(part, key=lambda node: node.op != "Const"):  # constants before the nodes that read them
+        layers.nodes[node.name] = node._replace(inputs=tuple(renamed.get(name, name) for name in node.inputs))
 
 
 def proposals(layers: Layers, pattern: Nodes, stride: int) -> None:
@@ -110,12 +117,10 @@ def proposals(layers: Layers, pattern: Nodes, stride: int) -> None:
     """
     for part in ("BoxEncodingPredictor", "ClassPredictor"):
         layers.add(f"{FIRST}/{part}/BiasAdd")
-    mark_deltas(layers, f"{FIRST}/BoxEncodingPredictor/Conv2D")
-    copy(layers, pattern, f"{FIRST}/ClassPredictor/reshape_1/shape", PROPOSALS)
+    set_attributes(layers, f"{FIRST}/BoxEncodingPredictor/Conv2D", **IN_OTHER_ORDER)
+    copy(layers, pattern, f"{FIRST}/ClassPredictor/reshape_1/shape", PROPOSALS, {})
     widths, heights, step, offset = anchors_of(layers.consts, stride)
-    anchors = layers.nodes[ANCHORS]
-    layers.nodes[ANCHORS] = anchors._replace(attributes={
-        **anchors.attributes, "width": widths, "height": heights, "step": (step,), "offset": (offset,)})
+    set_attributes(layers, ANCHORS, width=widths, height=heights, step=(step,), offset=(offset,))
     set_numbers(layers, PROPOSALS, nms_threshold=overlap_of(layers.consts, 0),
                 keep_top_k=most_of(layers.consts, 0))
 
@@ -139,18 +144,17 @@ def clip_later(layers: Layers) -> str:
 
     A row of a proposal is (0, 1, score, box), so all of it may be clipped to 0..1.
     """
-    node = layers.nodes[PROPOSALS]
-    layers.nodes[PROPOSALS] = node._replace(attributes={**node.attributes, "clip": (False,)})
+    set_attributes(layers, PROPOSALS, clip=(False,))
     limits = [layers.new(f"{CLIPPED}/{name}", np.array([value], np.float32))
               for name, value in (("min", 0), ("max", 1))]
     layers.nodes[CLIPPED] = Node(CLIPPED, "ClipByValue", (PROPOSALS, *limits))
     return CLIPPED
 
 
-def mark_deltas(layers: Layers, name: str) -> None:
-    """Say of a layer that it predicts deltas of boxes, which cv2.dnn wants in another order."""
+def set_attributes(layers: Layers, name: str, **attributes: tuple) -> None:
+    """Set attributes of a node."""
     node = layers.nodes[name]
-    layers.nodes[name] = node._replace(attributes={**node.attributes, "loc_pred_transposed": (True,)})
+    layers.nodes[name] = node._replace(attributes={**node.attributes, **attributes})
 
 
 def crop_rois(layers: Layers, name: str, crop: str, features: str, boxes: str) -> None:
@@ -166,21 +170,11 @@ def box_head(layers: Layers, pattern: Nodes, clipped: str) -> None:
     """
     for part in (DELTAS, CLASSES):
         layers.add(f"{part}/BiasAdd")
-    mark_deltas(layers, f"{DELTAS}/MatMul")
-    copy(layers, pattern, f"{SECOND}/Reshape", BOXES)
-    # A constant of the text graph stands before the node that reads it here.
-    for name in [name for name, node in layers.nodes.items() if node.op == "Const"]:
-        layers.nodes = {name: layers.nodes[name], **layers.nodes}
-    for name, node in [*layers.nodes.items()]:
-        if PROPOSALS in node.inputs and name not in (CLIPPED, BOXES):
-            layers.nodes[name] = node._replace(inputs=tuple(clipped if source == PROPOSALS else source
-                                                            for source in node.inputs))
-    if clipped != PROPOSALS:
-        final = layers.nodes[BOXES]
-        layers.nodes[BOXES] = final._replace(attributes={**final.attributes, "clip": (False,)})
+    set_attributes(layers, f"{DELTAS}/MatMul", **IN_OTHER_ORDER)
     classes = layers.consts[layers.constant(layers.graph[f"{CLASSES}/BiasAdd"].inputs[1])].size - 1
-    layers.new(LOGITS, np.array([-1, 1, classes + 1], np.int32))
-    layers.nodes[f"{SECOND}/Reshape_1"] = Node(f"{SECOND}/Reshape_1", "Reshape", (f"{CLASSES}/BiasAdd", LOGITS))
+    logits = layers.new(LOGITS, np.array([-1, 1, classes + 1], np.int32))
+    copy(layers, pattern, f"{SECOND}/Reshape", BOXES, {PROPOSALS: clipped, f"{SECOND}/Reshape_1/shape": logits})
+    set_attributes(layers, BOXES, clip=(clipped == PROPOSALS,))
     set_numbers(layers, BOXES, num_classes=classes, background_label_id=classes + 1,
                 nms_threshold=overlap_of(layers.consts, 1), keep_top_k=most_of(layers.consts, 1))
 
