@@ -130,6 +130,13 @@ def test_without_weights_it_is_the_demo_graph_or_an_error(model_folder, tiny_pb)
     assert MaskRCNN.load(model_folder, tiny_pb, demo=False).made.demo == ""
 
 
+def test_a_published_model_is_asked_for_by_its_name(model_folder):
+    with pytest.raises(SegmentationError, match="mask_rcnn_resnet50_atrous_coco_2018_01_28"):
+        MaskRCNN.load(model_folder, model="resnet50")
+    with pytest.raises(ValueError, match=r"model must be inception_v2, resnet50, .*, got vgg"):
+        MaskRCNN.load(model_folder, model="vgg")
+
+
 # ---- What Found does -------------------------------------------------------------------------------------
 
 def test_it_keeps_the_picture_whatever_becomes_of_the_array(net, noise):

@@ -18,7 +18,7 @@ class Made:
     model: its name; sha256: the hexadecimal hash of its weights
     engine: what ran it, such as "opencv, cpu, fp32". Versions and threads are left out: they are not known of the
         machines of a cluster, and the results of workers are the same files as those of one process
-    size, confidence: as of NetworkOptions
+    size, confidence, resizing: as of NetworkOptions
     demo: if the demo graph stood in for the official weights, a sentence that warns of it; else empty
     day: when, such as "2026-11-27"; the hour is left out, so that a run that was stopped gives the same files as one
         without a stop
@@ -31,17 +31,19 @@ class Made:
     size: Size
     confidence: float
     demo: str = ""
+    resizing: str = "opencv"
     day: str = field(default_factory=lambda: date.today().isoformat())
     version: str = __version__
 
     @property
     def size_text(self) -> str:
-        """The size as --size takes it.
+        """The size as --size takes it, and how pictures get it, where that is not by OpenCV.
 
         >>> Made("m", "0", "e", (800, 600), 0.5).size_text
         '800x600'
         """
-        return self.size if isinstance(self.size, str) else "x".join(map(str, self.size))
+        size = self.size if isinstance(self.size, str) else "x".join(map(str, self.size))
+        return size if self.resizing == "opencv" else f"{size} resized as by {self.resizing}"
 
     @property
     def text(self) -> str:
@@ -64,5 +66,5 @@ class Made:
 
 def demo_warning(known: Sequence[str], labels: Sequence[str]) -> str:
     """The sentence for results of the demo graph. known: the classes that it knows; labels: all classes"""
-    return (f"This was found by the demo graph, not by the official network: it knows only {len(known)} of the "
+    return (f"The demo graph was used, not the official network: it knows only {len(known)} of the "
             f"{len(labels)} kinds of object, and is often wrong.")

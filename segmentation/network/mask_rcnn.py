@@ -21,6 +21,7 @@ from segmentation.network.made import Made, demo_warning
 from segmentation.network.model import Model, read_model
 from segmentation.network.opencv_engine import plain_errors
 from segmentation.network.options import NetworkOptions
+from segmentation.network.published import DEFAULT, PUBLISHED
 from segmentation.network.resizing import OFFICIAL, parse_size, read_resizer, resize
 from segmentation.network.selection import select, warn_of_unknown
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model, read_colors
@@ -52,20 +53,23 @@ class MaskRCNN:
 
     @classmethod
     def load(cls: type[Net], model_dir: AnyPath = MODEL_FOLDER, weights: Optional[AnyPath] = None, *,
-             demo: bool = True, **options: Any) -> Net:
+             model: str = DEFAULT, demo: bool = True, **options: Any) -> Net:
         """The network of a model folder, ready to run.
 
         model_dir: a folder as segmentation/network/weights.py describes it. Missing weights are downloaded. If that
             fails, the demo graph of the folder is used, and two lines on stderr say so
         weights: a frozen graph, the official archive, or a folder that holds one of them, to use instead. Files
             that a graph has beside it are used too. "official": the official weights, whose download is tried again
+        model: which of the published models it is, if no weights are named, such as "resnet50"
         demo: whether the demo graph may be used
         options: the fields of NetworkOptions, such as confidence=0.7
 
         Raises SegmentationError if a file of the model is missing or wrong, or if the engine or its device is
         missing; ValueError if an option is outside its range.
         """
-        return cls.of_files(lambda: find_model(model_dir, weights, demo), NetworkOptions(**options))
+        if model not in PUBLISHED:
+            raise ValueError(f"model must be {', '.join(PUBLISHED)}, got {model}")
+        return cls.of_files(lambda: find_model(model_dir, weights, demo, model), NetworkOptions(**options))
 
     @classmethod
     def of_files(cls: type[Net], find_files: Callable[[], ModelFiles], options: NetworkOptions) -> Net:
@@ -139,7 +143,7 @@ def made_later(model: Model, files: ModelFiles, options: NetworkOptions) -> Call
     """A function that gives what the results of a network say of it. It keeps the hash of the model, not the model."""
     engine = f"{options.engine}, {options.device}, {options.precision}"
     demo, digest = demo_warning(model.known, model.labels) if files.demo_because else "", model.digest
-    return lambda: Made(files.name, digest.result(), engine, options.size, options.confidence, demo)
+    return lambda: Made(files.name, digest.result(), engine, options.size, options.confidence, demo, options.resizing)
 
 
 def check_image(image: object) -> None:

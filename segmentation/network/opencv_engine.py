@@ -99,7 +99,7 @@ def build(weights: np.ndarray, text_graph: np.ndarray, target: Target) -> cv2.dn
     Raises SegmentationError if this OpenCV reads no TensorFlow graphs.
     """
     if not hasattr(cv2.dnn, "readNetFromTensorflow"):
-        raise SegmentationError(f"OpenCV {cv2.__version__} reads no TensorFlow graphs (4.10 to 5.0 do)")
+        raise SegmentationError(f"this OpenCV, {cv2.__version__}, reads no TensorFlow graphs")
     # OpenCV 5 has a new engine, too. It is slower with this network: 3.6 s for 3.0 s at 800x800, 0.37 for 0.28 with the
     # demo graph (medians, on two busy cores), and no nearer to TensorFlow: of 40 detections of a graph of width 0.25
     # both give the boxes within 3e-7, the masks within 3e-7 and the scores within 2e-6.

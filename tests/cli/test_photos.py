@@ -161,7 +161,7 @@ def test_no_network_and_no_weights_falls_back_on_the_demo_graph_and_says_so(phot
     which, how, last = err.splitlines()
     assert which.startswith("[WARNING] this is not the COCO network") and which.endswith("2 of the 90 kinds of object: "
                                                                                          "person, car")
-    assert last.startswith("[WARNING] This was found by the demo graph") and "only 2 of the 90 kinds of object" in last
+    assert last.startswith("[WARNING] The demo graph was used") and "only 2 of the 90 kinds of object" in last
     official = PUBLISHED[DEFAULT]
     assert official.url in how and official.digest in how and str(demo_folder) in how
     assert "saved" in out and (tmp_path / "out" / "photo_segmented.png").exists()

@@ -130,7 +130,7 @@ def test_dilation_may_be_a_setting_of_the_convolution_and_wants_padding():
     assert layers.add("conv") == "conv/together"
     window["padding"] = ("VALID",)
     layers = Layers({**known, **nodes(("conv", "Conv2D", ("image", "w"), window))}, arrays, {"image": "image_tensor"})
-    with pytest.raises(SegmentationError, match="without padding"):
+    with pytest.raises(SegmentationError, match="dilated but not padded"):
         layers.add("conv")
 
 

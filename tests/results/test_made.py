@@ -35,6 +35,13 @@ def write(options, made, photo="a.jpg", **modes):
         files.finish()
 
 
+def test_another_resizing_is_said_where_the_size_is():
+    other = dataclasses.replace(MADE, size="keep", resizing="tensorflow")
+    assert "size keep resized as by tensorflow" in other.text
+    assert other.info()["size"] == "keep resized as by tensorflow"
+    assert dataclasses.replace(MADE, size=(800, 600)).info()["size"] == "800x600"
+
+
 def test_info_has_coco_s_keys_and_ours(tmp_path):
     options = ResultOptions(json=tmp_path / "o.json")
     write(options, dataclasses.replace(MADE, size=(800, 600)))

@@ -168,8 +168,7 @@ class Layers:
             return int(block.flat[0])
         rate = max(node.attributes.get("dilations", (1,)))
         if rate > 1 and node.attributes.get("padding") != ("SAME",):
-            raise SegmentationError(f"its node {node.name} is a dilated convolution without padding, which is not known "
-                                    "there")
+            raise SegmentationError(f"its node {node.name} is dilated but not padded, which is not known there")
         return rate
 
     def dilated(self, node: GraphNode, rate: int) -> str:
