@@ -76,12 +76,16 @@ class Found(Instances):
             raise SegmentationError(f"cannot write {path}: name a file that ends in .jpg, .jpeg or .png")
         write_picture(path, self.drawn_bgr(palette, style), self.made.text)
 
-    def to_coco(self, image_id: int = 1) -> list[Row]:
+    def to_coco(self, image_id: int = 1, polygons: bool = False) -> list[Row]:
         """A dictionary for each object, as --json has them: image_id, category_id, bbox, score, segmentation and more.
 
-        json.dumps takes them. image_id: the number of the picture in your data set
+        json.dumps takes them.
+
+        image_id: the number of the picture in your data set
+        polygons: the masks are polygons, as with --polygons, not run lengths
         """
-        return describe(SeenPhoto(self.image, self, image_id, self.file, Path(self.file)), self.names, self.made.model)
+        seen = SeenPhoto(self.image, self, image_id, self.file, Path(self.file))
+        return describe(seen, self.names, self.made.model, polygons)
 
     def to_supervision(self) -> "supervision.Detections":
         """The same as supervision.Detections, with the masks as large as the picture and the labels as class_name.

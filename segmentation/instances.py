@@ -7,6 +7,8 @@ from typing import Any, TypeVar, Union, overload
 import cv2
 import numpy as np
 
+from segmentation.polygons import fit_polygons
+
 PASTED_PIXELS = 1 << 26  # Instances keep pasted masks of at most so many pixels, 64 MB, or one larger mask
 Kind = TypeVar("Kind", bound="Instances")
 INTERPOLATIONS = {"nearest": cv2.INTER_NEAREST, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
@@ -152,34 +154,11 @@ class Instance:
 
     @property
     def polygons(self) -> list[np.ndarray]:
-        """The outer edges of its parts, each (n, 2) int32, x and y in pixels of the picture. Holes are left out."""
-        return find_polygons(self.among.mask(self.number), self.among.boxes[self.number, :2])
+        """Its parts, each float64 (n, 2), x and y in pixels of the picture: see polygons.fit_polygons."""
+        return fit_polygons(self.among.mask(self.number), self.among.boxes[self.number, :2])
 
     def __repr__(self) -> str:
         return f"<{self.label} {self.score:.2f}, box {self.box}>"
-
-
-def find_polygons(mask: np.ndarray, corner_xy: Union[Sequence[int], np.ndarray], tolerance: float = 0,
-                  holes: bool = False) -> list[np.ndarray]:
-    """The edges of the parts of a mask as polygons, each (n, 2) int32, x and y in pixels of the picture.
-
-    mask: bool (h, w)
-    corner_xy: the upper left corner of the mask in the picture
-    tolerance: how far a polygon may be from the edge, in pixels
-    holes: the edges of holes too
-
-    The polygons run along the edges of pixels, as boxes do: a mask of one pixel is a square with a side of 1. The
-    corners of stairs are cut off.
-
-    >>> find_polygons(np.ones((2, 3), bool), (10, 20))[0].tolist()
-    [[10, 20], [10, 22], [13, 22], [13, 20]]
-    """
-    # cv2.findContours gives the middles of pixels. After the mask has grown by one pixel to the right and below, their
-    # numbers are those of its edges. The same is true of a hole, which shrinks.
-    grown = cv2.dilate(np.pad(mask.view(np.uint8), ((0, 1), (0, 1))), np.ones((2, 2), np.uint8), anchor=(1, 1))
-    contours, _ = cv2.findContours(grown, cv2.RETR_CCOMP if holes else cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    return [(cv2.approxPolyDP(contour, tolerance, True).reshape(-1, 2) + corner_xy).astype(np.int32)
-            for contour in contours]
 
 
 def decode(boxes: np.ndarray, masks: np.ndarray, image_hw: Sequence[int], confidence: float = 0.5,

@@ -114,23 +114,6 @@ def add_drawing_options(parser: argparse.ArgumentParser, palette: str) -> "argpa
     return group
 
 
-def add_result_options(parser: argparse.ArgumentParser, of_what: str) -> "argparse._ArgumentGroup":
-    """Add the options for files for other programs. Returns their group, to which more can be added.
-
-    of_what: photos or frames
-    """
-    group = parser.add_argument_group("results for other programs")
-    group.add_argument("--json", type=path, metavar="FILE",
-                       help=f"the objects of all {of_what} in COCO's format; .jsonl: one a line")
-    group.add_argument("--csv", type=path, metavar="FILE", help="the objects as a table")
-    group.add_argument("--cutouts", type=path, metavar="DIR",
-                       help="each object as a PNG, cut out along its mask, transparent around it")
-    group.add_argument("--masks", type=path, metavar="DIR",
-                       help="a 16-bit PNG for each picture: 0 is background, N the Nth object")
-    group.add_argument("--each-mask", action="store_true", help="an 8-bit PNG for each object too, in --masks")
-    return group
-
-
 # ---- Parsed options as frozen values -----------------------------------------------------------------------
 
 # The metadata of a field that the frames do not depend on. It may be different when a run is resumed.

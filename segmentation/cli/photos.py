@@ -23,7 +23,6 @@ from segmentation.cli.options import (
     Parser,
     add_drawing_options,
     add_network_options,
-    add_result_options,
     check_model,
     load_network,
     number_in,
@@ -32,6 +31,7 @@ from segmentation.cli.options import (
     path_text,
 )
 from segmentation.cli.progress import Progress
+from segmentation.cli.result_options import add_result_options
 from segmentation.cli.run_paths import check_photo_paths, say_left_out
 from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.drawing.palettes import colors_for

@@ -15,12 +15,12 @@ from segmentation.cli.options import (
     Parser,
     add_drawing_options,
     add_network_options,
-    add_result_options,
     check_model,
     number_in,
     path,
     path_text,
 )
+from segmentation.cli.result_options import add_result_options
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions, check_hiding
 from segmentation.video.container import LARGEST_RATE, SMALLEST_RATE, makes_sense

@@ -14,7 +14,8 @@ from typing import Any, Optional, Union
 import cv2
 import numpy as np
 
-from segmentation.instances import Instances, find_polygons
+from segmentation.instances import Instances
+from segmentation.polygons import find_edges
 from segmentation.tracking.instance_ids import Color
 
 LONG_SIDE = 1280  # pixels, at most, of a picture in the page
@@ -99,8 +100,8 @@ def outline(mask: np.ndarray, corner_xy: Union[Sequence[int], np.ndarray], toler
     >>> outline(np.ones((2, 3), bool), (10, 20), 0.5)
     'M10 20 10 22 13 22 13 20z'
     """
-    polygons = find_polygons(mask, corner_xy, tolerance, holes=True)
-    return "".join(f"M{' '.join(map(str, polygon.ravel().tolist()))}z" for polygon in polygons)
+    edges = find_edges(mask, corner_xy, tolerance)
+    return "".join(f"M{' '.join(map(str, edge.ravel().tolist()))}z" for edge in edges)
 
 
 def data_url(image: np.ndarray) -> str:

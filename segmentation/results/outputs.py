@@ -22,6 +22,7 @@ class ResultOptions:
     """Which files a run writes beside its pictures; fields are named as the options.
 
     json, csv: files of rows; .jsonl is one JSON object a line
+    polygons: the masks in `json` are polygons, not run lengths
     cutouts: a folder, for a cut-out of each object
     masks: a folder, for the instance map of each picture
     each_mask: a mask of each object too, in `masks`
@@ -29,10 +30,11 @@ class ResultOptions:
     timeline: a plot, of a video
     track: whether the objects of a video are numbered
 
-    Raises ValueError for a file of another format, or if each_mask has no folder.
+    Raises ValueError for a file of another format, or if each_mask or polygons goes with nothing.
     """
 
     json: Optional[Path] = None
+    polygons: bool = False
     csv: Optional[Path] = None
     cutouts: Optional[Path] = None
     masks: Optional[Path] = None
@@ -48,6 +50,8 @@ class ResultOptions:
                 raise ValueError(f"--{name} must end in {' or '.join(suffixes)}, got {path}")
         if self.each_mask and not self.masks:
             raise ValueError("--each-mask needs --masks, the folder to write to")
+        if self.polygons and not self.json:
+            raise ValueError("--polygons needs --json, the file that has them")
 
 
 def check_hiding(effect: str, shows: bool) -> None:

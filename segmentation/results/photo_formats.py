@@ -20,12 +20,17 @@ ANNOTATIONS, IMAGES = b', "annotations": [\n', b'], "images": '  # what stands a
 class PhotoLines(PhotoFormat):
     """JSON Lines, one for each object; while the run goes on, one for each photo: {"image": ..., "annotations": [...]}.
 
+    polygons: whether the masks of this run are polygons, not run lengths
+
     classes: the label of each category_id in the rows of earlier runs
+    forms: whether their masks are polygons: True, False, or both
     """
 
-    def __init__(self) -> None:
+    def __init__(self, polygons: bool = False) -> None:
         super().__init__()
+        self.polygons = polygons
         self.classes: dict[int, str] = {}
+        self.forms: set[bool] = set()
 
     @staticmethod
     def text(seen: SeenPhoto, rows: Sequence[Row]) -> str:
@@ -41,6 +46,7 @@ class PhotoLines(PhotoFormat):
                 photo = json.loads(line)
                 key, number = key_of(photo["image"]["file_name"]), int(photo["image"]["id"])
                 self.classes.update((row["category_id"], row["label"]) for row in photo["annotations"])
+                self.forms.update(isinstance(row["segmentation"], list) for row in photo["annotations"])
                 self.models.update(row["model"] for row in photo["annotations"] if "model" in row)
             except (KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"the line at byte {start} is of another kind") from error
@@ -51,7 +57,7 @@ class PhotoLines(PhotoFormat):
         try:
             for (number, name), group in groupby(map(json.loads, file), lambda row: (row["image_id"], row["file"])):
                 rows = list(group)
-                height, width = rows[0]["segmentation"]["size"]
+                height, width = rows[0]["size"] if "size" in rows[0] else rows[0]["segmentation"]["size"]
                 yield photo_line({"id": number, "file_name": name, "width": width, "height": height}, rows).encode()
         except (KeyError, TypeError) as error:
             raise ValueError("it holds other rows") from error
@@ -63,6 +69,10 @@ class PhotoLines(PhotoFormat):
 
     def use(self, labels: Sequence[str], made: Made, path: object) -> None:
         super().use(labels, made, path)
+        if self.forms - {self.polygons}:
+            are, do = ("run lengths", "leave out") if self.polygons else ("polygons", "give")
+            raise SegmentationError(f"cannot add to {path}: its masks are {are}; {do} --polygons, "
+                                    "name another file, or replace it by --overwrite")
         for number, label in sorted(self.classes.items()):
             now = labels[number - 1] if 0 < number <= len(labels) else None
             if label != now:
@@ -76,8 +86,8 @@ class PhotoDataset(PhotoLines):
     labels: the name of each class, once `use` has taken them
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, polygons: bool = False) -> None:
+        super().__init__(polygons)
         self.labels: Sequence[str] = ()
 
     def use(self, labels: Sequence[str], made: Made, path: object) -> None:

@@ -46,7 +46,7 @@ class PhotoFiles:
 
     def __init__(self, options: ResultOptions, photos: Sequence[str] = (), keep: bool = False, overwrite: bool = False):
         self.options, self.photos, self.keep, self.overwrite = options, photos, keep, overwrite
-        self.rows: PhotoLines = PhotoDataset() if options.json and is_dataset(options) else PhotoLines()
+        self.rows: PhotoLines = (PhotoDataset if is_dataset(options) else PhotoLines)(options.polygons)
         self.table = PhotoTable()
         self.json: Optional[PhotoFile] = None
         self.csv: Optional[PhotoFile] = None
@@ -139,6 +139,7 @@ class PhotoResults:
 
     def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, files: PhotoFiles, hides: bool):
         self.labels, self.made, self.files, self.hides = labels, made, files, hides
+        self.polygons = options.polygons
         for file in files.files:
             file.format.use(labels, made, file.path)
         self.pictures = ObjectPictures(options, labels, made)
@@ -150,7 +151,7 @@ class PhotoResults:
         colors: a (B, G, R) for each object
         """
         files = self.files
-        rows = describe(seen, self.labels, self.made.model) if files.json or files.csv else []
+        rows = describe(seen, self.labels, self.made.model, self.polygons) if files.json or files.csv else []
         if files.json:
             files.json.append(seen.file, files.rows.text(seen, rows), seen.image_id)
         if files.csv:

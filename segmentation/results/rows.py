@@ -74,25 +74,33 @@ class SeenFrame:
 Seen = Union[SeenPhoto, SeenFrame]
 
 
-def describe(seen: Seen, labels: Sequence[str], model: str) -> list[Row]:
+def describe(seen: Seen, labels: Sequence[str], model: str, polygons: bool = False) -> list[Row]:
     """The rows of a picture's objects, in their order: COCO's results, area and more.
 
     model: the name of what has found them
+    polygons: their `segmentation` is polygons, as of fit_polygons, not run lengths, and `size` the picture's (H, W)
     """
-    return [{**describe_one(seen, labels, i), "model": model} for i in range(len(seen.found))]
+    return [{**describe_one(seen, labels, i, polygons), "model": model} for i in range(len(seen.found))]
 
 
-def describe_one(seen: Seen, labels: Sequence[str], i: int) -> Row:
+def describe_one(seen: Seen, labels: Sequence[str], i: int, polygons: bool = False) -> Row:
     """The row of object i: its score has six digits; its color is the mean R, G, B of the pixels in its mask."""
     found = seen.found
     x0, y0, x1, y1 = found.boxes[i].tolist()
     mask = found.mask(i).view(np.uint8)
+    shape = {"segmentation": flat_polygons(seen.found, i), "size": list(found.image_hw)} if polygons else {
+        "segmentation": encode_rle(mask, (x0, y0), found.image_hw)}
     blue, green, red, _ = cv2.mean(seen.image[found.crop(i)], mask)
     return {"image_id": seen.image_id, "category_id": int(found.class_ids[i]) + 1,
             "bbox": [x0, y0, x1 - x0, y1 - y0], "score": round(float(found.scores[i]), 6),
-            "segmentation": encode_rle(mask, (x0, y0), found.image_hw), "area": found.area(i), "iscrowd": 0,
+            **shape, "area": found.area(i), "iscrowd": 0,
             "label": labels[found.class_ids[i]], "number": i + 1, **seen.where(),
             "color": [round(red), round(green), round(blue)], **seen.track(i)}
+
+
+def flat_polygons(found: Instances, i: int) -> list[list[float]]:
+    """COCO's polygons of object i: [x, y, x, y, ...] of each of its parts, in pixels, with holes cut out of them."""
+    return [polygon.ravel().tolist() for polygon in found[i].polygons]
 
 
 def encode_rle(mask: np.ndarray, at_xy: tuple[int, int], image_hw: tuple[int, int]) -> dict[str, Any]:

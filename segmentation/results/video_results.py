@@ -65,7 +65,7 @@ class VideoResults:
 
     def add(self, seen: SeenFrame) -> None:
         """Write what was found in a frame."""
-        rows = describe(seen, self.labels, self.made.model) if self.rows else []
+        rows = describe(seen, self.labels, self.made.model, self.options.polygons) if self.rows else []
         for file in self.rows.values():
             file.add(rows)
         self.pictures.write(seen, f"frame_{seen.image_id:06}")

@@ -15,7 +15,7 @@ from pycocotools.coco import COCO
 from segmentation import SegmentationError
 from segmentation.instances import Instances, paste_mask
 from segmentation.results.photo_files import PhotoFile
-from segmentation.results.photo_formats import PhotoDataset
+from segmentation.results.photo_formats import PhotoDataset, PhotoLines
 from segmentation.results.row_files import RowFile, partial_path, rows_fit
 from segmentation.results.row_formats import Csv, JsonLines, JsonList
 from segmentation.results.rows import SeenFrame, SeenPhoto, describe
@@ -225,3 +225,37 @@ def test_many_pictures_do_not_stay_in_memory(tmp_path, seen):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1e6 and len(rows.complete().read_text().splitlines()) == 20_000
+
+
+# ---- Masks as polygons -----------------------------------------------------------------------------------
+
+def iou(polygons, row):
+    """The intersection over union of COCO polygons and the run lengths of a row."""
+    runs = rle_masks.merge(rle_masks.frPyObjects(polygons, *row["segmentation"]["size"]))
+    return rle_masks.iou([runs], [row["segmentation"]], [0])[0, 0]
+
+
+def test_with_polygons_a_row_has_them_and_the_size_of_the_picture(seen):
+    rows, plain = (describe(seen, LABELS, MADE.model, polygons) for polygons in (True, False))
+    for row, other in zip(rows, plain):
+        assert iou(row["segmentation"], other) >= 0.98 and row["size"] == [60, 80]
+        assert {**row, "segmentation": other["segmentation"]} == {**other, "size": [60, 80]}
+    assert sorted(zip(*[iter(rows[0]["segmentation"][0])] * 2)) == [(10, 20), (10, 50), (30, 20), (30, 50)]
+
+
+@pytest.mark.parametrize("form, name", [(PhotoDataset, "r.json"), (PhotoLines, "r.jsonl")])
+def test_rows_with_polygons_are_added_to_but_not_to_run_lengths(tmp_path, seen, form, name):
+    for photo in ("a.jpg", "b.jpg"):
+        rows = PhotoFile(tmp_path / name, form(polygons=True), keep=True)
+        rows.format.use(LABELS, MADE, name)
+        rows.append(photo, rows.format.text(dataclasses.replace(seen, file=photo),
+                                            describe(seen, LABELS, MADE.model, polygons=True)), 7)
+        rows.finish()
+    rows = PhotoFile(tmp_path / name, form(), keep=True)
+    with pytest.raises(SegmentationError, match="its masks are polygons; give --polygons"):
+        rows.format.use(LABELS, MADE, name)
+    rows.stop()
+    if form is PhotoDataset:
+        truth = COCO(str(tmp_path / name))
+        assert [image["height"] for image in truth.dataset["images"]] == [60, 60]
+        assert abs(truth.annToMask(truth.anns[1]).sum() - 600) <= 9 and len(truth.anns) == 4
