@@ -55,8 +55,7 @@ class Job:
         options, results = self.options, self.options.results
         # This process must draw if frames are shown, if colours and numbers depend on the frames before, and if
         # results need the picture.
-        draws_here = bool(options.drawing.palette == "instance" or options.show or results.track or results.timeline
-                          or results.json or results.csv or results.cutouts or results.masks)
+        draws_here = bool(options.drawing.palette == "instance" or options.show or results.track or results.need_images)
         return SpreadJob(self.input, self.output, options.every, options.drawing.palette, options.drawing.style,
                          options.fps, draws_here)
 
@@ -82,7 +81,7 @@ def list_jobs(options: VideoOptions) -> list[Job]:
 def is_done(job: Job) -> bool:
     """Whether the job is to be resumed, though an earlier run has completed it: its files are there, without notes."""
     results = job.options.results
-    beside = (results.json, results.csv, results.timeline)
+    beside = (results.json, results.csv, results.timeline, results.yolo_dataset)
     return (job.resume and not os.path.lexists(PartialFiles.of(job.output).notes) and is_video(job.output)
             and all(os.path.exists(path) for path in beside if path))
 

@@ -40,10 +40,12 @@ from segmentation.files import writing
 from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import NetworkOptions
+from segmentation.network.selection import wanted_classes
 from segmentation.pictures import STDIN, encode_picture, marked, read_photos, write_picture
+from segmentation.results.labels import check_new
 from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
 from segmentation.results.photo_results import PhotoFiles, PhotoResults
-from segmentation.results.rows import SeenPhoto
+from segmentation.results.rows import SeenPhoto, stem_of
 from segmentation.search import STEPS, find_photos, name_outputs, search_photos
 from segmentation.terminal import info, interruptible, run, warn
 from segmentation.threads import ReadAhead
@@ -64,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
     group.add_argument("--skip-existing", action="store_true",
                        help="leave out photos whose results are there already, and add the others to rows and report")
-    group.add_argument("--overwrite", action="store_true", help="replace rows and a report that are there already")
+    group.add_argument("--overwrite", action="store_true", help="replace rows, a report and labels that are there")
     group.add_argument("-v", "--visualize", nargs="?", type=int, choices=(0, 1), const=1, default=0,
                        help="show and save each object's region, mask and cut-out too")
     group.add_argument("--no-show", action="store_true", help="open no windows, only save")
@@ -107,6 +109,8 @@ class PhotoOptions:
         check_hiding(self.drawing.effect, shows=bool(self.results.cutouts or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
+        if str(STDIN) in self.image and (self.results.yolo or self.results.labelme):
+            raise ValueError("--yolo and --labelme need the name of a photo: standard input has none")
         if self.to_stdout and self.image != (str(STDIN),) and len(find_photos(self.image, self.recursive)) != 1:
             raise ValueError("--output - is one picture on standard output: name one --image")
         if self.to_stdout and (self.visualize or self.skip_existing):
@@ -126,11 +130,13 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
     say_left_out(results_found)
     outputs = name_outputs(names, options.output)
     check_photo_paths(options, names, outputs, results_found)
-    photos = [str(photo) for photo in names]
+    photos, stems = [str(photo) for photo in names], {photo: stem_of(photo, name) for photo, name in names.items()}
+    if not options.skip_existing and not options.overwrite:
+        check_new(options.results, stems.values())
     with interruptible() as check_interrupt, \
             PhotoFiles(options.results, photos, options.skip_existing, options.overwrite) as files:
         if options.skip_existing:
-            outputs = left_to_do(outputs, files)
+            outputs = left_to_do(outputs, stems, files)
         if not outputs and not files.begun:
             return 0
         tally = Tally(len(outputs))
@@ -140,9 +146,13 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
     return tally.exit_code
 
 
-def left_to_do(outputs: Mapping[Path, Path], files: PhotoFiles) -> dict[Path, Path]:
-    """Those of `outputs` that are not there yet, or that the rows or the report lack."""
-    there = {photo for photo, output in outputs.items() if output.exists() and files.hold(str(photo))}
+def left_to_do(outputs: Mapping[Path, Path], stems: Mapping[Path, Path], files: PhotoFiles) -> dict[Path, Path]:
+    """Those of `outputs` that are not there yet, or that the rows, the report or the label files lack.
+
+    stems: photo -> what its labels are named after
+    """
+    there = {photo for photo, output in outputs.items() if output.exists() and files.hold(str(photo))
+             and all(path.exists() for path in files.options.label_files(stems[photo]).values())}
     info(f"{len(there)} photos left out, whose results exist")
     return {photo: output for photo, output in outputs.items() if photo not in there}
 
@@ -212,7 +222,8 @@ class PhotoRun:
 
     def __init__(self, options: PhotoOptions, names: Mapping[Path, Path], net: MaskRCNN, files: PhotoFiles, save: Save):
         self.options, self.names, self.net, self.files, self.save = options, names, net, files, save
-        self.results = PhotoResults(options.results, net.labels, net.made, files, options.drawing.effect in HIDING)
+        self.results = PhotoResults(options.results, net.labels, net.made, files, options.drawing.effect in HIDING,
+                                    wanted_classes(net.labels, options.network))
         self.windows = not options.no_show and not options.to_stdout and display_answers()
 
     def segment(self, photo: Path, image: np.ndarray, output: Path) -> bool:

@@ -21,4 +21,8 @@ def add_result_options(parser: argparse.ArgumentParser, of_what: str) -> "argpar
     group.add_argument("--masks", type=path, metavar="DIR",
                        help="a 16-bit PNG for each picture: 0 is background, N the Nth object")
     group.add_argument("--each-mask", action="store_true", help="an 8-bit PNG for each object too, in --masks")
+    group.add_argument("--yolo", type=path, metavar="DIR",
+                       help=f"YOLO's segmentation labels of the {of_what}, in its folder labels, and data.yaml")
+    group.add_argument("--labelme", type=path, metavar="DIR",
+                       help=f"a JSON file for each of the {of_what}, as labelme and X-AnyLabeling open them")
     return group

@@ -20,6 +20,7 @@ from segmentation.network import weights as model
 from segmentation.network.onnx.kept import export_path
 from segmentation.pictures import STDIN, has_mark
 from segmentation.results.row_files import partial_path, temporary_path
+from segmentation.results.rows import FRAME, stem_of
 from segmentation.search import INSTANCES, STEPS, owners
 from segmentation.terminal import info
 
@@ -66,6 +67,9 @@ def check_photo_paths(options: "PhotoOptions", names: Mapping[Path, Path], outpu
     if options.visualize:
         writes += [Use(outputs[photo].with_name(outputs[photo].stem + STEPS), "the steps", "--output", str(photo))
                    for photo in photos]
+    for photo, name in photos.items():
+        writes += [Use(path, "the labels", option, str(photo))
+                   for option, path in options.results.label_files(stem_of(photo, name)).items()]
     keys = Keys()
     objects: dict[Key, str] = {}
     for option, folder in folders_of_objects(options):
@@ -88,9 +92,11 @@ def check_video_paths(options: "VideoOptions", outputs: Mapping[str, Path]) -> N
     for video, output in outputs.items():
         writes += [Use(output, "the result", "--output", video), lock_of(output, "--output", video),
                    *(Use(path, "a partial file", "--output", video) for path in PartialFiles.of(output)[1:])]
+    for frame in {use.path.stem for use in reads if use.path.stem.startswith(FRAME)}:
+        writes += [Use(path, "the labels", option) for option, path in options.results.label_files(Path(frame)).items()]
     keys = Keys()
     check(reads, writes, keys)
-    objects = {keys.path(folder / "frame_"): option for option, folder in folders_of_objects(options)}
+    objects = {keys.path(folder / FRAME): option for option, folder in folders_of_objects(options)}
     check_objects(reads, lambda path: objects.get(re.sub(r"\d{6,}$", "", keys.path(path))))
 
 
@@ -118,6 +124,8 @@ def files_written(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
             writes += [Use(path, "the file", f"--{option}"), lock_of(path, f"--{option}"),
                        *(Use(partial, "the partial file", f"--{option}")
                          for partial in (partial_path(path), temporary_path(path)))]
+    if options.results.yolo_dataset:
+        writes.append(Use(options.results.yolo_dataset, "the data set", "--yolo"))
     if options.network.engine != "opencv":
         writes += [Use(export_path(graph, winograd), "the ONNX model", "--weights")
                    for graph in graphs(options) for winograd in (False, True)]

@@ -185,8 +185,9 @@ class VideoOptions:
             find_encoder(self.output.suffix)
         elif self.output.is_file():
             raise ValueError(f"--output must be a folder for several videos, got the file {self.output}")
-        elif results.json or results.csv or results.cutouts or results.masks or results.timeline:
-            raise ValueError("--json, --csv, --cutouts, --masks and --timeline are for one video: name one --input")
+        elif results.need_images:
+            raise ValueError("--json, --csv, --cutouts, --masks, --timeline, --yolo and --labelme are for one video: "
+                             "name one --input")
 
     @cached_property
     def several(self) -> bool:

@@ -20,7 +20,9 @@ from segmentation.cli.progress import AnyProgress
 from segmentation.cli.stop import StopSignals
 from segmentation.drawing.windows import Preview, display_answers
 from segmentation.files import fingerprint, hash_of_file, reason
+from segmentation.network.selection import wanted_classes
 from segmentation.network.weights import ModelFiles
+from segmentation.results.labels import check_no_frames
 from segmentation.results.row_files import partial_path
 from segmentation.results.video_results import VideoResults
 from segmentation.terminal import info, warn
@@ -50,6 +52,8 @@ def open_video(job: Job, find_files: Callable[[], ModelFiles]) -> tuple[VideoSou
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
         partial = stack.enter_context(PartialVideo(job.output, beside, [partial_path(path) for path in rows],
                                                    options.overwrite, job.resume))
+        if partial.earlier is None and not partial.notes.replaces:
+            check_no_frames(results)
         partial.start(what_decides_the_frames(job, find_files()), lambda state: VideoResults.fit(results, state))
         stack.pop_all()
     return source, partial
@@ -91,7 +95,8 @@ class VideoRun:
                 self.preview = stack.enter_context(Preview())
             stack.enter_context(self.stop)
             results = stack.enter_context(VideoResults(
-                options.results, facts.labels, facts.made, float(self.source.rate) / options.every, self.partial.state))
+                options.results, facts.labels, facts.made, float(self.source.rate) / options.every, self.partial.state,
+                wanted_classes(facts.labels, options.network)))
             self.annotate = Annotator(facts.labels, facts.colors, options.drawing.palette, options.drawing.style,
                                       results, self.partial.state)
             self.writer = self.open_output()

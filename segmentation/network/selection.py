@@ -66,6 +66,20 @@ def select(labels: Sequence[str], options: "NetworkOptions") -> Selection:
     return Selection(options.confidence, class_ids, pixels, share)
 
 
+def wanted_classes(labels: Sequence[str], options: "NetworkOptions") -> list[int]:
+    """The classes that NetworkOptions ask for, from 0: in the order of `classes` or, without them, of the labels.
+
+    labels: the names of the classes, by class number
+
+    >>> from segmentation.network.options import NetworkOptions
+    >>> wanted_classes(["person", "dog", "cat"], NetworkOptions(classes=("cat", "person")))
+    [2, 0]
+    """
+    wanted = [find_class(name, labels) for name in options.classes] if options.classes else range(len(labels))
+    left_out = find_classes(options.exclude or (), labels)
+    return [class_id for class_id in dict.fromkeys(wanted) if class_id not in left_out]
+
+
 def warn_of_unknown(options: "NetworkOptions", labels: Sequence[str], known: Sequence[str]) -> None:
     """Warn if the options name classes that the model cannot find. known: those of the labels that it can find"""
     missing = sorted({labels[class_id] for class_id in find_classes(options.classes or (), labels)} - set(known))

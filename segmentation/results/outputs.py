@@ -29,6 +29,7 @@ class ResultOptions:
     report: an HTML page, of photos
     timeline: a plot, of a video
     track: whether the objects of a video are numbered
+    yolo, labelme: folders, for the labels of each picture in these formats
 
     Raises ValueError for a file of another format, or if each_mask or polygons goes with nothing.
     """
@@ -42,6 +43,8 @@ class ResultOptions:
     report: Optional[Path] = None
     timeline: Optional[Path] = None
     track: bool = False
+    yolo: Optional[Path] = None
+    labelme: Optional[Path] = None
 
     def __post_init__(self) -> None:
         for name, suffixes in SUFFIXES.items():
@@ -52,6 +55,26 @@ class ResultOptions:
             raise ValueError("--each-mask needs --masks, the folder to write to")
         if self.polygons and not self.json:
             raise ValueError("--polygons needs --json, the file that has them")
+
+    def label_files(self, stem: Path) -> dict[str, Path]:
+        """The label files of a picture, by option. stem: what they are named after, see Seen.stem
+
+        >>> ResultOptions(yolo=Path("set")).label_files(Path("a/x"))["--yolo"].as_posix()
+        'set/labels/a/x.txt'
+        """
+        files = {"--yolo": self.yolo and self.yolo / "labels" / f"{stem}.txt",
+                 "--labelme": self.labelme and self.labelme / f"{stem}.json"}
+        return {option: path for option, path in files.items() if path}
+
+    @property
+    def yolo_dataset(self) -> Optional[Path]:
+        """The file that describes the data set of --yolo."""
+        return self.yolo / "data.yaml" if self.yolo else None
+
+    @property
+    def need_images(self) -> bool:
+        """Whether a run writes results, beside the report, for which it must see its images or their objects."""
+        return any((self.json, self.csv, self.cutouts, self.masks, self.timeline, self.yolo, self.labelme))
 
 
 def check_hiding(effect: str, shows: bool) -> None:

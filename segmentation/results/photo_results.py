@@ -16,6 +16,7 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.files import only_writer
 from segmentation.network.made import Made
+from segmentation.results.labels import LabelFiles
 from segmentation.results.outputs import ObjectPictures, ResultOptions
 from segmentation.results.photo_files import PhotoFile, PhotoFormat, check_new, key_of
 from segmentation.results.photo_formats import PhotoDataset, PhotoLines, PhotoTable
@@ -133,16 +134,19 @@ class PhotoResults:
     labels: the name of each class
     made: what finds the objects
     hides: whether the effect hides the objects, so that the report must show the annotated photos
+    wanted: the classes that are looked for, as of LabelFiles
 
     Raises SegmentationError if a file cannot be written, or if one of `files` holds what another model has found.
     """
 
-    def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, files: PhotoFiles, hides: bool):
+    def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, files: PhotoFiles, hides: bool,
+                 wanted: Optional[Sequence[int]] = None):
         self.labels, self.made, self.files, self.hides = labels, made, files, hides
         self.polygons = options.polygons
         for file in files.files:
             file.format.use(labels, made, file.path)
         self.pictures = ObjectPictures(options, labels, made)
+        self.label_files = LabelFiles(options, labels, made, wanted, files.overwrite)
 
     def add(self, seen: SeenPhoto, annotated: np.ndarray, colors: Sequence[Color]) -> None:
         """Write what was found in a photo.
@@ -157,6 +161,7 @@ class PhotoResults:
         if files.csv:
             files.csv.append(seen.file, files.table.text(rows))
         self.pictures.write(seen, str(seen.name))
+        self.label_files.write(seen)
         if files.report:
             # The page draws the masks itself, but it must not contain what the effect hides.
             image = annotated if self.hides else seen.image

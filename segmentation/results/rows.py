@@ -17,6 +17,7 @@ from pycocotools import mask as rle_masks
 from segmentation.instances import Instances
 
 Row = dict[str, Any]  # one object, see describe
+FRAME, FRAME_SUFFIX = "frame_", ".jpg"  # of the names of frames' pictures and labels, around the frame's number
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,15 @@ class SeenPhoto:
         """The entries of a row that say which object of the whole run object i is: none."""
         return {}
 
+    @property
+    def stem(self) -> Path:
+        """What its labels are named after, for programs that find them by the photo's name without its suffix."""
+        return stem_of(self.file, self.name)
+
+    def picture(self, frames: Path) -> Path:
+        """The path of its picture file."""
+        return Path(self.file)
+
 
 @dataclass(frozen=True, eq=False)
 class SeenFrame:
@@ -70,8 +80,26 @@ class SeenFrame:
         """The entries of a row that say which object of the whole video object i is; empty without --track."""
         return {} if self.tracks is None else {"track": self.tracks[i]}
 
+    @property
+    def stem(self) -> Path:
+        """What its pictures and labels are named after."""
+        return Path(f"{FRAME}{self.image_id:06}")
+
+    def picture(self, frames: Path) -> Path:
+        """The path of its picture file. frames: the folder of the pictures of frames"""
+        return frames / f"{self.stem}{FRAME_SUFFIX}"
+
 
 Seen = Union[SeenPhoto, SeenFrame]
+
+
+def stem_of(photo: Union[str, Path], name: Path) -> Path:
+    """What a photo's labels are named after: its own name without its suffix, in the subfolders of its results' name.
+
+    >>> stem_of("in/a/x.webp", Path("a/x_webp")).as_posix()
+    'a/x'
+    """
+    return name.parent / Path(photo).stem
 
 
 def describe(seen: Seen, labels: Sequence[str], model: str, polygons: bool = False) -> list[Row]:

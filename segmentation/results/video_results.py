@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from segmentation.network.made import Made
+from segmentation.results.labels import LabelFiles
 from segmentation.results.outputs import ObjectPictures, ResultOptions
 from segmentation.results.row_files import RowFile, rows_fit, temporary_path
 from segmentation.results.row_formats import Csv, JsonLines, JsonList, RowFormat
@@ -32,13 +33,14 @@ class VideoResults:
     made: what finds the objects
     network_rate: how many frames a second the network runs on: the frame rate divided by --every
     state: from `state()` of the run to resume, with the tracker's as "ids"; None: a new run
+    wanted: the classes that are looked for, as of LabelFiles
     tracker: numbers the objects; None without --track
 
     Raises SegmentationError if a file or folder cannot be written, or does not fit the state.
     """
 
     def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, network_rate: float,
-                 state: Optional[dict[str, Any]] = None):
+                 state: Optional[dict[str, Any]] = None, wanted: Optional[Sequence[int]] = None):
         self.options, self.labels, self.made = options, labels, made
         self.completed: list[tuple[Path, Path]] = []
         new, state = state is None, state or {}
@@ -47,6 +49,7 @@ class VideoResults:
         self.tracker = Tracker(network_rate, state.get("ids")) if options.track else None
         self.timeline = Timeline(state.get("timeline")) if options.timeline else None
         self.pictures = ObjectPictures(options, labels, made)
+        self.label_files = LabelFiles(options, labels, made, wanted, replace=True)
         self.rows = {kind: RowFile(path, row_format, None if new else marks.get(kind, []))
                      for kind, (path, row_format) in row_files(options).items()}
 
@@ -68,7 +71,8 @@ class VideoResults:
         rows = describe(seen, self.labels, self.made.model, self.options.polygons) if self.rows else []
         for file in self.rows.values():
             file.add(rows)
-        self.pictures.write(seen, f"frame_{seen.image_id:06}")
+        self.pictures.write(seen, str(seen.stem))
+        self.label_files.write(seen)
         if self.timeline:
             self.timeline.add(seen.time, [self.labels[class_id] for class_id in seen.found.class_ids])
 
