@@ -74,8 +74,12 @@ def make_parser() -> argparse.ArgumentParser:
     add_drawing_options(parser, palette="colors").add_argument(
         "--seed", type=number_in(0, 2**32 - 1, int), default=42, metavar="N",
         help="decides which object gets which of the palette's colours (default: %(default)s)")
-    add_result_options(parser, "photos").add_argument(
-        "--report", type=path, metavar="FILE", help="one HTML page that shows all photos and their objects")
+    group = add_result_options(parser, "photos")
+    group.add_argument("--coco-ids", type=path, metavar="FILE",
+                       help="your own COCO file: --json takes from it the ids of images, by their file names, and of "
+                            "categories, by their names")
+    group.add_argument("--report", type=path, metavar="FILE",
+                       help="one HTML page that shows all photos and their objects")
     return parser
 
 

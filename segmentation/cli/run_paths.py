@@ -105,6 +105,8 @@ def files_read(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
     reads = []
     if options.drawing.background and options.drawing.background.path:
         reads.append(Use(options.drawing.background.path, "the picture of --background"))
+    if options.results.coco_ids:
+        reads.append(Use(options.results.coco_ids, "the file of --coco-ids"))
     for graph in graphs(options):
         own = (graph.with_suffix(suffix) for suffix in (".pbtxt", ".txt", ".config"))
         reads += [Use(path, "a file of the model") for path in (graph, *own, graph.with_name(model.CONFIG))]

@@ -23,6 +23,7 @@ class ResultOptions:
 
     json, csv: files of rows; .jsonl is one JSON object a line
     polygons: the masks in `json` are polygons, not run lengths
+    coco_ids: a COCO file whose ids of images and categories `json` has, of photos
     cutouts: a folder, for a cut-out of each object
     masks: a folder, for the instance map of each picture
     each_mask: a mask of each object too, in `masks`
@@ -31,11 +32,12 @@ class ResultOptions:
     track: whether the objects of a video are numbered
     yolo, labelme: folders, for the labels of each picture in these formats
 
-    Raises ValueError for a file of another format, or if each_mask or polygons goes with nothing.
+    Raises ValueError for a file of another format, or if each_mask or polygons or coco_ids goes with nothing.
     """
 
     json: Optional[Path] = None
     polygons: bool = False
+    coco_ids: Optional[Path] = None
     csv: Optional[Path] = None
     cutouts: Optional[Path] = None
     masks: Optional[Path] = None
@@ -53,8 +55,8 @@ class ResultOptions:
                 raise ValueError(f"--{name} must end in {' or '.join(suffixes)}, got {path}")
         if self.each_mask and not self.masks:
             raise ValueError("--each-mask needs --masks, the folder to write to")
-        if self.polygons and not self.json:
-            raise ValueError("--polygons needs --json, the file that has them")
+        if (self.polygons or self.coco_ids) and not self.json:
+            raise ValueError(f"--{'polygons' if self.polygons else 'coco-ids'} needs --json, the file that has them")
 
     def label_files(self, stem: Path) -> dict[str, Path]:
         """The label files of a picture, by option. stem: what they are named after, see Seen.stem

@@ -6,10 +6,12 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, Optional
 
 from segmentation import SegmentationError
 from segmentation.network.made import Made
+from segmentation.results.coco_ids import CocoIds
 from segmentation.results.photo_files import PhotoFormat, Record, key_of, read_record, whole_lines
 from segmentation.results.row_formats import Csv, separated
 from segmentation.results.rows import Row, SeenPhoto
@@ -21,14 +23,17 @@ class PhotoLines(PhotoFormat):
     """JSON Lines, one for each object; while the run goes on, one for each photo: {"image": ..., "annotations": [...]}.
 
     polygons: whether the masks of this run are polygons, not run lengths
+    ids: the ids of categories; None: those of the model
 
+    category_ids: of each class, once `use` has taken the labels
     classes: the label of each category_id in the rows of earlier runs
     forms: whether their masks are polygons: True, False, or both
     """
 
-    def __init__(self, polygons: bool = False) -> None:
+    def __init__(self, polygons: bool = False, ids: Optional[CocoIds] = None) -> None:
         super().__init__()
-        self.polygons = polygons
+        self.polygons, self.ids = polygons, ids
+        self.category_ids: Sequence[int] = ()
         self.classes: dict[int, str] = {}
         self.forms: set[bool] = set()
 
@@ -73,10 +78,12 @@ class PhotoLines(PhotoFormat):
             are, do = ("run lengths", "leave out") if self.polygons else ("polygons", "give")
             raise SegmentationError(f"cannot add to {path}: its masks are {are}; {do} --polygons, "
                                     "name another file, or replace it by --overwrite")
+        self.category_ids = self.ids.category_ids(labels) if self.ids else range(1, len(labels) + 1)
+        names = dict(zip(self.category_ids, labels))
         for number, label in sorted(self.classes.items()):
-            now = labels[number - 1] if 0 < number <= len(labels) else None
+            now = names.get(number)
             if label != now:
-                raise SegmentationError(f"cannot add to {path}: its class {number} is {label}, that of this model "
+                raise SegmentationError(f"cannot add to {path}: its class {number} is {label}, that of this run "
                                         f"{now or 'does not exist'}; name another file, or replace it by --overwrite")
 
 
@@ -86,8 +93,8 @@ class PhotoDataset(PhotoLines):
     labels: the name of each class, once `use` has taken them
     """
 
-    def __init__(self, polygons: bool = False) -> None:
-        super().__init__(polygons)
+    def __init__(self, polygons: bool = False, ids: Optional[CocoIds] = None) -> None:
+        super().__init__(polygons, ids)
         self.labels: Sequence[str] = ()
 
     def use(self, labels: Sequence[str], made: Made, path: object) -> None:
@@ -118,7 +125,7 @@ class PhotoDataset(PhotoLines):
 
     def assemble(self, records: Sequence[Record], file: BinaryIO) -> Iterator[bytes]:
         images: list[dict[str, Any]] = []
-        categories = [{"id": number, "name": label} for number, label in enumerate(self.labels, 1)]
+        categories = (self.ids or CocoIds(Path())).all_categories(self.labels)
         info = self.made.info() if self.made else {}
         yield f'{{"info": {json.dumps(info)}, "categories": {json.dumps(categories)}, "annotations": [\n'.encode()
         yield from (text.encode() for text in separated(annotations(records, file, images)))  # fills `images`

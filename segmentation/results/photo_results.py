@@ -16,6 +16,7 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.files import only_writer
 from segmentation.network.made import Made
+from segmentation.results.coco_ids import CocoIds
 from segmentation.results.labels import LabelFiles
 from segmentation.results.outputs import ObjectPictures, ResultOptions
 from segmentation.results.photo_files import PhotoFile, PhotoFormat, check_new, key_of
@@ -47,7 +48,8 @@ class PhotoFiles:
 
     def __init__(self, options: ResultOptions, photos: Sequence[str] = (), keep: bool = False, overwrite: bool = False):
         self.options, self.photos, self.keep, self.overwrite = options, photos, keep, overwrite
-        self.rows: PhotoLines = (PhotoDataset if is_dataset(options) else PhotoLines)(options.polygons)
+        self.rows: PhotoLines = (PhotoDataset if is_dataset(options) else PhotoLines)(
+            options.polygons, CocoIds.read(options.coco_ids) if options.coco_ids else None)
         self.table = PhotoTable()
         self.json: Optional[PhotoFile] = None
         self.csv: Optional[PhotoFile] = None
@@ -76,13 +78,28 @@ class PhotoFiles:
                 self.csv = PhotoFile(options.csv, self.table, self.keep, self.photos)
             if options.report:
                 self.report = Report(options.report, TITLE, self.keep, self.photos)
+            before = {key: record.about for key, record in self.json.records.items()} if self.json else {}
+            given = self.given_ids(before)
             self.stack = stack.pop_all()
-        before = {key: record.about for key, record in self.json.records.items()} if self.json else {}
-        self.image_ids = image_ids(self.photos, before)
+        self.image_ids = image_ids(self.photos, {**before, **given}, self.rows.ids.free if self.rows.ids else 1)
         return self
 
     def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Any) -> None:
         self.stack.__exit__(kind, error, trace)
+
+    def given_ids(self, before: dict[str, int]) -> dict[str, int]:
+        """The ids that --coco-ids gives, by the photos' keys. before: as of image_ids
+
+        Raises SegmentationError if earlier runs have given other ids.
+        """
+        ids = self.rows.ids
+        found = {key_of(photo): ids.image_id(photo) for photo in self.photos} if ids else {}
+        given = {key: number for key, number in found.items() if number is not None}
+        for key, number in given.items():
+            if before.get(key, number) != number:
+                raise SegmentationError(f"cannot add to {self.options.json}: its id of {key} is not that of "
+                                        f"{self.options.coco_ids}; name another file, or replace it by --overwrite")
+        return given
 
     def lock(self, stack: ExitStack) -> None:
         """Keep other runs from the files until the stack ends, and check that none is lost."""
@@ -145,6 +162,9 @@ class PhotoResults:
         self.polygons = options.polygons
         for file in files.files:
             file.format.use(labels, made, file.path)
+        if files.rows.ids:
+            classes = labels if wanted is None else [labels[class_id] for class_id in wanted]
+            files.rows.ids.say_missing(files.photos, classes)
         self.pictures = ObjectPictures(options, labels, made)
         self.label_files = LabelFiles(options, labels, made, wanted, files.overwrite)
 
@@ -155,7 +175,10 @@ class PhotoResults:
         colors: a (B, G, R) for each object
         """
         files = self.files
-        rows = describe(seen, self.labels, self.made.model, self.polygons) if files.json or files.csv else []
+        rows = []
+        if files.json or files.csv:
+            ids = files.rows.category_ids if files.json else None
+            rows = describe(seen, self.labels, self.made.model, self.polygons, ids)
         if files.json:
             files.json.append(seen.file, files.rows.text(seen, rows), seen.image_id)
         if files.csv:
@@ -173,16 +196,17 @@ def is_dataset(options: ResultOptions) -> bool:
     return options.json is not None and options.json.suffix.lower() == ".json"
 
 
-def image_ids(photos: Sequence[str], before: dict[str, int]) -> dict[str, int]:
+def image_ids(photos: Sequence[str], before: dict[str, int], first: int = 1) -> dict[str, int]:
     """The image_id of each photo.
 
-    before: of photos that earlier runs have written, by their keys
+    before: of photos that earlier runs have written, or whose ids are given, by their keys
+    first: the id of the first photo where it is not given
 
     >>> image_ids(["a.jpg", "b.jpg", "c.jpg"], {"a.jpg": 1, "c.jpg": 2})
     {'a.jpg': 1, 'b.jpg': 3, 'c.jpg': 2}
     """
     taken, ids = set(before.values()), {}
-    for number, photo in enumerate(photos, 1):
+    for number, photo in enumerate(photos, first):
         if key_of(photo) in before:
             ids[photo] = before[key_of(photo)]
             continue

@@ -102,16 +102,19 @@ def stem_of(photo: Union[str, Path], name: Path) -> Path:
     return name.parent / Path(photo).stem
 
 
-def describe(seen: Seen, labels: Sequence[str], model: str, polygons: bool = False) -> list[Row]:
+def describe(seen: Seen, labels: Sequence[str], model: str, polygons: bool = False,
+             category_ids: Optional[Sequence[int]] = None) -> list[Row]:
     """The rows of a picture's objects, in their order: COCO's results, area and more.
 
     model: the name of what has found them
     polygons: their `segmentation` is polygons, as of fit_polygons, not run lengths, and `size` the picture's (H, W)
+    category_ids: of each class; None: its number plus 1
     """
-    return [{**describe_one(seen, labels, i, polygons), "model": model} for i in range(len(seen.found))]
+    ids = range(1, len(labels) + 1) if category_ids is None else category_ids
+    return [{**describe_one(seen, labels, ids, i, polygons), "model": model} for i in range(len(seen.found))]
 
 
-def describe_one(seen: Seen, labels: Sequence[str], i: int, polygons: bool = False) -> Row:
+def describe_one(seen: Seen, labels: Sequence[str], category_ids: Sequence[int], i: int, polygons: bool) -> Row:
     """The row of object i: its score has six digits; its color is the mean R, G, B of the pixels in its mask."""
     found = seen.found
     x0, y0, x1, y1 = found.boxes[i].tolist()
@@ -119,7 +122,7 @@ def describe_one(seen: Seen, labels: Sequence[str], i: int, polygons: bool = Fal
     shape = {"segmentation": flat_polygons(seen.found, i), "size": list(found.image_hw)} if polygons else {
         "segmentation": encode_rle(mask, (x0, y0), found.image_hw)}
     blue, green, red, _ = cv2.mean(seen.image[found.crop(i)], mask)
-    return {"image_id": seen.image_id, "category_id": int(found.class_ids[i]) + 1,
+    return {"image_id": seen.image_id, "category_id": category_ids[found.class_ids[i]],
             "bbox": [x0, y0, x1 - x0, y1 - y0], "score": round(float(found.scores[i]), 6),
             **shape, "area": found.area(i), "iscrowd": 0,
             "label": labels[found.class_ids[i]], "number": i + 1, **seen.where(),
