@@ -221,7 +221,7 @@ def test_rows_of_another_model_are_not_added_to(whole, tmp_path):
     do(options)
     for labels in (("disc", "class 1", "class 2"), LABELS[:2]):
         with pytest.raises(SegmentationError, match=r"cannot add to .*o\.json.*: its class \d is class \d, that of "
-                                                    "this model (disc|does not exist)"):
+                                                    "this run (disc|does not exist)"):
             do(options, keep=True, labels=labels)
     assert contents(tmp_path / "r") == expected
 
