@@ -78,6 +78,8 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--coco-ids", type=path, metavar="FILE",
                        help="your own COCO file: --json takes from it the ids of images, by their file names, and of "
                             "categories, by their names")
+    group.add_argument("--label-studio", type=path, metavar="FILE",
+                       help="tasks for Label Studio, .json, with the objects as predictions")
     group.add_argument("--report", type=path, metavar="FILE",
                        help="one HTML page that shows all photos and their objects")
     return parser
@@ -113,8 +115,9 @@ class PhotoOptions:
         check_hiding(self.drawing.effect, shows=bool(self.results.cutouts or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
-        if str(STDIN) in self.image and (self.results.yolo or self.results.labelme):
-            raise ValueError("--yolo and --labelme need the name of a photo: standard input has none")
+        if str(STDIN) in self.image and (
+                self.results.yolo or self.results.labelme or self.results.label_studio):
+            raise ValueError("--yolo, --labelme and --label-studio need the name of a photo: standard input has none")
         if self.to_stdout and self.image != (str(STDIN),) and len(find_photos(self.image, self.recursive)) != 1:
             raise ValueError("--output - is one picture on standard output: name one --image")
         if self.to_stdout and (self.visualize or self.skip_existing):

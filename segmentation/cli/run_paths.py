@@ -120,11 +120,12 @@ def files_read(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
 def files_written(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
     """What both write beside their results: rows, report and plot, with their partial files, and ONNX models."""
     writes = []
-    for option in ("json", "csv", "report", "timeline"):
-        path: Optional[Path] = getattr(options.results, option)
+    for name in ("json", "csv", "label_studio", "report", "timeline"):
+        path: Optional[Path] = getattr(options.results, name)
+        option = f"--{name.replace('_', '-')}"
         if path:
-            writes += [Use(path, "the file", f"--{option}"), lock_of(path, f"--{option}"),
-                       *(Use(partial, "the partial file", f"--{option}")
+            writes += [Use(path, "the file", option), lock_of(path, option),
+                       *(Use(partial, "the partial file", option)
                          for partial in (partial_path(path), temporary_path(path)))]
     if options.results.yolo_dataset:
         writes.append(Use(options.results.yolo_dataset, "the data set", "--yolo"))

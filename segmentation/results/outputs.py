@@ -14,7 +14,8 @@ from segmentation.results.rows import Seen
 from segmentation.search import INSTANCES, PICTURE_BYTES, shorten
 
 HIDING = ("blur", "pixelate")  # the effects that hide objects
-SUFFIXES = {"json": (".json", ".jsonl"), "csv": (".csv",), "report": (".html", ".htm"), "timeline": (".png",)}
+SUFFIXES = {"json": (".json", ".jsonl"), "label_studio": (".json",), "csv": (".csv",), "report": (".html", ".htm"),
+            "timeline": (".png",)}
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ResultOptions:
     masks: a folder, for the instance map of each picture
     each_mask: a mask of each object too, in `masks`
     report: an HTML page, of photos
+    label_studio: a file of tasks for Label Studio, of photos
     timeline: a plot, of a video
     track: whether the objects of a video are numbered
     yolo, labelme: folders, for the labels of each picture in these formats
@@ -43,6 +45,7 @@ class ResultOptions:
     masks: Optional[Path] = None
     each_mask: bool = False
     report: Optional[Path] = None
+    label_studio: Optional[Path] = None
     timeline: Optional[Path] = None
     track: bool = False
     yolo: Optional[Path] = None
@@ -52,7 +55,7 @@ class ResultOptions:
         for name, suffixes in SUFFIXES.items():
             path = getattr(self, name)
             if path and path.suffix.lower() not in suffixes:
-                raise ValueError(f"--{name} must end in {' or '.join(suffixes)}, got {path}")
+                raise ValueError(f"--{name.replace('_', '-')} must end in {' or '.join(suffixes)}, got {path}")
         if self.each_mask and not self.masks:
             raise ValueError("--each-mask needs --masks, the folder to write to")
         if (self.polygons or self.coco_ids) and not self.json:

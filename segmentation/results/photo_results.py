@@ -17,6 +17,7 @@ from segmentation import SegmentationError
 from segmentation.files import only_writer
 from segmentation.network.made import Made
 from segmentation.results.coco_ids import CocoIds
+from segmentation.results.label_studio import TaskList
 from segmentation.results.labels import LabelFiles
 from segmentation.results.outputs import ObjectPictures, ResultOptions
 from segmentation.results.photo_files import PhotoFile, PhotoFormat, check_new, key_of
@@ -31,7 +32,7 @@ TITLE = "Segmented photos"  # of the report
 
 
 class PhotoFiles:
-    """The rows and the report of a run on photos: open in a `with` block, in which no other run may write them.
+    """The rows, tasks and report of a run on photos: open in a `with` block, in which no other run may write them.
 
     They appear when `finish` is called in the block. Without that, what there is stays in partial files; but if Ctrl-C
     ends the block, the report appears, with a note in it.
@@ -50,9 +51,10 @@ class PhotoFiles:
         self.options, self.photos, self.keep, self.overwrite = options, photos, keep, overwrite
         self.rows: PhotoLines = (PhotoDataset if is_dataset(options) else PhotoLines)(
             options.polygons, CocoIds.read(options.coco_ids) if options.coco_ids else None)
-        self.table = PhotoTable()
+        self.table, self.tasks = PhotoTable(), TaskList()
         self.json: Optional[PhotoFile] = None
         self.csv: Optional[PhotoFile] = None
+        self.label_studio: Optional[PhotoFile] = None
         self.report: Optional[Report] = None
         self.stack = ExitStack()
         self.image_ids: dict[str, int] = {}
@@ -60,7 +62,7 @@ class PhotoFiles:
     @property
     def files(self) -> list[PhotoFile]:
         """Those that the options ask for."""
-        return [file for file in (self.json, self.csv, self.report) if file]
+        return [file for file in (self.json, self.csv, self.label_studio, self.report) if file]
 
     @property
     def begun(self) -> bool:
@@ -76,6 +78,8 @@ class PhotoFiles:
                 self.json = PhotoFile(options.json, self.rows, self.keep, self.photos)
             if options.csv:
                 self.csv = PhotoFile(options.csv, self.table, self.keep, self.photos)
+            if options.label_studio:
+                self.label_studio = PhotoFile(options.label_studio, self.tasks, self.keep, self.photos)
             if options.report:
                 self.report = Report(options.report, TITLE, self.keep, self.photos)
             before = {key: record.about for key, record in self.json.records.items()} if self.json else {}
@@ -105,6 +109,7 @@ class PhotoFiles:
         """Keep other runs from the files until the stack ends, and check that none is lost."""
         options = self.options
         formats: list[tuple[Any, PhotoFormat]] = [(options.json, self.rows), (options.csv, self.table),
+                                                  (options.label_studio, self.tasks),
                                                   (options.report, PageFormat(TITLE))]
         for path, photo_format in formats:
             if path:
@@ -183,6 +188,8 @@ class PhotoResults:
             files.json.append(seen.file, files.rows.text(seen, rows), seen.image_id)
         if files.csv:
             files.csv.append(seen.file, files.table.text(rows))
+        if files.label_studio:
+            files.label_studio.append(seen.file, files.tasks.text(seen, self.labels))
         self.pictures.write(seen, str(seen.name))
         self.label_files.write(seen)
         if files.report:

@@ -101,3 +101,14 @@ def test_a_stopped_video_is_resumed_to_the_same_labels(segment, net, tmp_path):
     assert segment(clip, *options, "--resume") == 0
     assert {name: (tmp_path / "y" / name).read_bytes() for name in files(tmp_path / "y")} == {
         name: (tmp_path / "w" / name).read_bytes() for name in files(tmp_path / "w")}
+
+
+def test_tasks_for_label_studio_are_added_to(run, tmp_path):
+    assert run("--label-studio", "t.json")[0] == 0
+    assert [task["data"]["file"] for task in json.loads((tmp_path / "t.json").read_text())] == ["p/a.png", "p/s/b.webp"]
+    assert run("--label-studio", "t.json")[0] == 1
+    assert run("--label-studio", "t.json", "--skip-existing")[0] == 0
+    with pytest.raises(SystemExit):
+        run("--label-studio", "t.jsonl")
+    code, said = run("--label-studio", "t.json", "--json", "t.jsonl", "--overwrite")
+    assert code == 1 and "t.partial.jsonl would be both" in said
