@@ -20,6 +20,7 @@ from segmentation.cli.finding import is_video, name_outputs, search_videos
 from segmentation.cli.progress import AnyProgress, Progress, Share
 from segmentation.cli.run_paths import check_video_paths, say_left_out
 from segmentation.cli.video_options import VideoOptions
+from segmentation.results.labels import frames_with_labels
 from segmentation.terminal import brief, info, warn
 from segmentation.video.container import TAGS
 from segmentation.video.resumable import PartialFiles
@@ -81,9 +82,10 @@ def list_jobs(options: VideoOptions) -> list[Job]:
 def is_done(job: Job) -> bool:
     """Whether the job is to be resumed, though an earlier run has completed it: its files are there, without notes."""
     results = job.options.results
-    beside = (results.json, results.csv, results.timeline, results.yolo_dataset)
+    beside = (results.json, results.csv, results.timeline)
     return (job.resume and not os.path.lexists(PartialFiles.of(job.output).notes) and is_video(job.output)
-            and all(os.path.exists(path) for path in beside if path))
+            and all(os.path.exists(path) for path in beside if path)
+            and None not in frames_with_labels(results).values())
 
 
 def run_jobs(jobs: Sequence[Job], several: bool, do: Callable[[Job, MakeProgress], int]) -> int:

@@ -112,7 +112,7 @@ class PhotoOptions:
 
     def __post_init__(self) -> None:
         check_model(self)
-        check_hiding(self.drawing.effect, shows=bool(self.results.cutouts or self.visualize))
+        check_hiding(self.drawing.effect, shows=bool(self.results.show_objects or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
         if str(STDIN) in self.image and (

@@ -18,6 +18,7 @@ def add_result_options(parser: argparse.ArgumentParser, of_what: str) -> "argpar
     group.add_argument("--csv", type=path, metavar="FILE", help="the objects as a table")
     group.add_argument("--cutouts", type=path, metavar="DIR",
                        help="each object as a PNG, cut out along its mask, transparent around it")
+    group.add_argument("--crops", type=path, metavar="DIR", help="the box of each object as a JPEG")
     group.add_argument("--masks", type=path, metavar="DIR",
                        help="a 16-bit PNG for each picture: 0 is background, N the Nth object")
     group.add_argument("--each-mask", action="store_true", help="an 8-bit PNG for each object too, in --masks")

@@ -20,7 +20,7 @@ from segmentation.network import weights as model
 from segmentation.network.onnx.kept import export_path
 from segmentation.pictures import STDIN, has_mark
 from segmentation.results.row_files import partial_path, temporary_path
-from segmentation.results.rows import FRAME, stem_of
+from segmentation.results.rows import FRAME, FRAME_SUFFIX, stem_of
 from segmentation.search import INSTANCES, STEPS, owners
 from segmentation.terminal import info
 
@@ -73,7 +73,7 @@ def check_photo_paths(options: "PhotoOptions", names: Mapping[Path, Path], outpu
     keys = Keys()
     objects: dict[Key, str] = {}
     for option, folder in folders_of_objects(options):
-        ending = INSTANCES if option == "--masks" else "_NN_LABEL.png"
+        ending = {"--masks": INSTANCES, "--crops": "_NN_LABEL.jpg"}.get(option, "_NN_LABEL.png")
         writes += [Use(folder / f"{name}{ending}", "a picture", option, str(photo)) for photo, name in photos.items()]
         objects.update((keys.path(folder / name), option) for name in photos.values())
     check(reads, writes, keys)
@@ -94,6 +94,8 @@ def check_video_paths(options: "VideoOptions", outputs: Mapping[str, Path]) -> N
                    *(Use(path, "a partial file", "--output", video) for path in PartialFiles.of(output)[1:])]
     for frame in {use.path.stem for use in reads if use.path.stem.startswith(FRAME)}:
         writes += [Use(path, "the labels", option) for option, path in options.results.label_files(Path(frame)).items()]
+        if options.results.frames:
+            writes.append(Use(options.results.frames / f"{frame}{FRAME_SUFFIX}", "a frame", "--frames"))
     keys = Keys()
     check(reads, writes, keys)
     objects = {keys.path(folder / FRAME): option for option, folder in folders_of_objects(options)}
@@ -148,7 +150,8 @@ def graphs(options: Union["PhotoOptions", "VideoOptions"]) -> list[Path]:
 
 def folders_of_objects(options: Union["PhotoOptions", "VideoOptions"]) -> list[tuple[str, Path]]:
     """(option, folder) of the pictures of objects that are asked for."""
-    folders = (("--cutouts", options.results.cutouts), ("--masks", options.results.masks))
+    results = options.results
+    folders = (("--cutouts", results.cutouts), ("--crops", results.crops), ("--masks", results.masks))
     return [(option, folder) for option, folder in folders if folder]
 
 
@@ -252,7 +255,7 @@ def check_objects(reads: Iterable[Use], option_of: Callable[[Path], Optional[str
     option_of: the option by which pictures get names that begin with this path; None: none do
     """
     for use in reads:
-        for owner in owners(use.path) if use.path.suffix.lower() == ".png" else []:
+        for owner in owners(use.path) if use.path.suffix.lower() in (".png", ".jpg") else []:
             option = option_of(use.path.with_name(owner))
             if option:
                 raise SegmentationError(f"a picture of {option} may replace {use.what} {use.path}: name another "

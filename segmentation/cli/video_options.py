@@ -61,6 +61,8 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--track", action="store_true",
                        help="number the objects: each keeps its number, and with --palette instance its colour, over "
                             "the whole video")
+    group.add_argument("--frames", type=path, metavar="DIR",
+                       help="the frames that the network sees as JPEGs, with nothing drawn on them")
     group.add_argument("--timeline", type=path, metavar="FILE",
                        help="a plot of how many objects of each class there are over time, .png")
     return parser
@@ -178,7 +180,7 @@ class VideoOptions:
     def __post_init__(self) -> None:
         results = self.results
         check_model(self)
-        check_hiding(self.drawing.effect, shows=bool(results.cutouts))
+        check_hiding(self.drawing.effect, shows=results.show_objects)
         if self.end is not None and self.end <= self.start:
             raise ValueError(f"--end {self.end!s} is not after --start {self.start!s}")
         if not self.several:
@@ -186,8 +188,8 @@ class VideoOptions:
         elif self.output.is_file():
             raise ValueError(f"--output must be a folder for several videos, got the file {self.output}")
         elif results.need_images:
-            raise ValueError("--json, --csv, --cutouts, --masks, --timeline, --yolo and --labelme are for one video: "
-                             "name one --input")
+            raise ValueError("--json, --csv, --timeline, --cutouts, --crops, --masks, --frames, --yolo and --labelme "
+                             "are for one video: name one --input")
 
     @cached_property
     def several(self) -> bool:

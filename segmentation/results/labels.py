@@ -71,12 +71,18 @@ class Labelme(LabelFormat):
     """labelme's JSON, which X-AnyLabeling reads too: a polygon for each part of an object.
 
     The parts of one object have one group_id. `score` is a key that X-AnyLabeling shows and labelme keeps.
+
+    frames: the folder of the pictures of frames; None: they are to lie beside the labels
     """
+
+    def __init__(self, names: Sequence[str], frames: Optional[Path] = None):
+        super().__init__(names)
+        self.frames = frames
 
     def text(self, seen: Seen, path: Path) -> str:
         height, width = seen.found.image_hw
         shapes = [shape for number, one in enumerate(seen.found, 1) for shape in self.shapes(one, number)]
-        picture = relative(seen.picture(path.parent), path.parent)
+        picture = relative(seen.picture(self.frames or path.parent), path.parent)
         return json.dumps({"version": LABELME, "flags": {}, "shapes": shapes, "imagePath": picture, "imageData": None,
                            "imageHeight": height, "imageWidth": width}, indent=1) + "\n"
 
@@ -110,7 +116,7 @@ class LabelFiles:
                  wanted: Optional[Sequence[int]] = None, replace: bool = False):
         self.options, self.replace = options, replace
         yolo = Yolo(names, range(len(names)) if wanted is None else wanted)
-        self.formats: dict[str, LabelFormat] = {"--yolo": yolo, "--labelme": Labelme(names)}
+        self.formats: dict[str, LabelFormat] = {"--yolo": yolo, "--labelme": Labelme(names, options.frames)}
         if options.yolo_dataset:
             write_dataset(options.yolo_dataset, yolo.dataset(made), replace)
 
@@ -154,10 +160,15 @@ def check_new(options: ResultOptions, stems: Iterable[Path]) -> None:
                                         "leave it as it is by --skip-existing, or replace it by --overwrite")
 
 
+def frames_with_labels(options: ResultOptions) -> dict[str, Optional[Path]]:
+    """For each option that asks for label files, one of a frame that is there; None: there is none."""
+    return {option: next(path.parent.glob(f"{FRAME}*{path.suffix}"), None)
+            for option, path in options.label_files(Path(FRAME)).items()}
+
+
 def check_no_frames(options: ResultOptions) -> None:
     """Raise SegmentationError if there is a label file of any frame."""
-    for option, path in options.label_files(Path(FRAME)).items():
-        there = next(path.parent.glob(f"{FRAME}*{path.suffix}"), None)
+    for option, there in frames_with_labels(options).items():
         if there:
             raise SegmentationError(f"{there} exists already, and may have been corrected: name another {option}, or "
                                     "replace it by --overwrite")

@@ -1,4 +1,4 @@
-"""Which files a run writes beside its annotated pictures, and the pictures of its objects: cut-outs and masks."""
+"""Which files a run writes beside its annotated pictures, and the pictures among them: cut-outs, crops and masks."""
 
 import os
 from collections.abc import Sequence
@@ -23,33 +23,37 @@ class ResultOptions:
     """Which files a run writes beside its pictures; fields are named as the options.
 
     json, csv: files of rows; .jsonl is one JSON object a line
-    polygons: the masks in `json` are polygons, not run lengths
-    coco_ids: a COCO file whose ids of images and categories `json` has, of photos
     cutouts: a folder, for a cut-out of each object
     masks: a folder, for the instance map of each picture
     each_mask: a mask of each object too, in `masks`
     report: an HTML page, of photos
-    label_studio: a file of tasks for Label Studio, of photos
     timeline: a plot, of a video
     track: whether the objects of a video are numbered
+    polygons: the masks in `json` are polygons, not run lengths
+    coco_ids: a COCO file whose ids of images and categories `json` has, of photos
+    crops: a folder, for the box of each object
+    frames: a folder, for the frames of a video that the network sees
     yolo, labelme: folders, for the labels of each picture in these formats
+    label_studio: a file of tasks for Label Studio, of photos
 
     Raises ValueError for a file of another format, or if each_mask or polygons or coco_ids goes with nothing.
     """
 
     json: Optional[Path] = None
-    polygons: bool = False
-    coco_ids: Optional[Path] = None
     csv: Optional[Path] = None
     cutouts: Optional[Path] = None
     masks: Optional[Path] = None
     each_mask: bool = False
     report: Optional[Path] = None
-    label_studio: Optional[Path] = None
     timeline: Optional[Path] = None
     track: bool = False
+    polygons: bool = False
+    coco_ids: Optional[Path] = None
+    crops: Optional[Path] = None
+    frames: Optional[Path] = None
     yolo: Optional[Path] = None
     labelme: Optional[Path] = None
+    label_studio: Optional[Path] = None
 
     def __post_init__(self) -> None:
         for name, suffixes in SUFFIXES.items():
@@ -79,20 +83,31 @@ class ResultOptions:
     @property
     def need_images(self) -> bool:
         """Whether a run writes results, beside the report, for which it must see its images or their objects."""
-        return any((self.json, self.csv, self.cutouts, self.masks, self.timeline, self.yolo, self.labelme))
+        return any((self.json, self.csv, self.timeline, self.yolo, self.labelme, self.frames, *self.object_folders))
+
+    @property
+    def object_folders(self) -> list[Path]:
+        """The folders of the pictures of objects that are asked for."""
+        return [folder for folder in (self.cutouts, self.crops, self.masks) if folder]
+
+    @property
+    def show_objects(self) -> bool:
+        """Whether pictures are asked for that show the objects as they are."""
+        return bool(self.cutouts or self.crops or self.frames)
 
 
 def check_hiding(effect: str, shows: bool) -> None:
     """Raise ValueError if the effect hides the objects and the run shows them elsewhere.
 
-    shows: whether --cutouts or --visualize is given
+    shows: whether --cutouts, --crops, --frames or --visualize is given
     """
     if effect in HIDING and shows:
-        raise ValueError(f"--effect {effect} hides what --cutouts and --visualize show: leave one of them out")
+        raise ValueError(f"--effect {effect} hides what --cutouts, --crops, --frames and --visualize show: leave one "
+                         "of them out")
 
 
 class ObjectPictures:
-    """The pictures of objects that a run writes: --cutouts and --masks.
+    """The pictures that a run writes beside the annotated ones: --cutouts, --crops, --masks and --frames.
 
     labels: the name of each class
     made: what finds the objects
@@ -102,12 +117,13 @@ class ObjectPictures:
 
     def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made):
         self.options, self.labels, self.made = options, labels, made.text
-        for folder in (options.cutouts, options.masks):
-            if folder:
-                make_folder(folder)
+        for folder in (*options.object_folders, *([options.frames] if options.frames else [])):
+            make_folder(folder)
 
     def write(self, seen: Seen, name: str) -> None:
         """Write the pictures of what was found in an image; they are named after `name`, a relative path."""
+        if self.options.frames:
+            write_picture(seen.picture(self.options.frames), seen.image, self.made)
         if self.options.masks:
             write_picture(self.options.masks / f"{name}{INSTANCES}", instance_map(seen.found), self.made)
         room = PICTURE_BYTES - len(os.fsencode(f"{os.path.basename(name)}_1000__mask.png"))
@@ -118,5 +134,7 @@ class ObjectPictures:
         """Write the pictures of object i."""
         if self.options.cutouts:
             write_picture(self.options.cutouts / f"{name}.png", cut_out(seen.image, seen.found, i), self.made)
+        if self.options.crops:
+            write_picture(self.options.crops / f"{name}.jpg", seen.image[seen.found.crop(i)], self.made)
         if self.options.masks and self.options.each_mask:
             write_picture(self.options.masks / f"{name}_mask.png", object_mask(seen.found, i), self.made)

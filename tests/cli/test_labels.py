@@ -1,12 +1,14 @@
-"""Labels for annotation programs from both command lines: what people have corrected is never lost."""
+"""Labels, crops and frames from both command lines: what people have corrected is never lost."""
 
 import json
 
+import numpy as np
 import pytest
-from clips import make_clip
+from clips import make_clip, number_in
 
 import mask_rcnn
-from segmentation.pictures import encode_picture
+import mask_rcnn_video
+from segmentation.pictures import encode_picture, read_photo
 
 
 @pytest.fixture
@@ -84,6 +86,7 @@ def test_a_video_that_is_done_is_left(segment, net, tmp_path):
     assert segment(clip, "out.avi", "--yolo", tmp_path / "y") == 0
     net.seen.clear()
     assert segment(clip, "out.avi", "--yolo", tmp_path / "y", "--resume") == 0 and net.seen == []
+    assert segment(clip, "out.avi", "--labelme", tmp_path / "l", "--resume") == 1  # they were not asked for then
 
 
 def test_a_stopped_video_is_resumed_to_the_same_labels(segment, net, tmp_path):
@@ -112,3 +115,44 @@ def test_tasks_for_label_studio_are_added_to(run, tmp_path):
         run("--label-studio", "t.jsonl")
     code, said = run("--label-studio", "t.json", "--json", "t.jsonl", "--overwrite")
     assert code == 1 and "t.partial.jsonl would be both" in said
+
+
+# ---- Crops and frames ------------------------------------------------------------------------------------
+
+def test_a_crop_is_the_box_of_an_object(run, tmp_path):
+    assert run("--crops", "c", "--json", "r.json", "--labelme", "l")[0] == 0
+    rows = json.loads((tmp_path / "r.json").read_text())["annotations"]
+    assert len(files(tmp_path / "c")) == len(rows) > 0
+    for row in rows:
+        name = {"p/a.png": "a", "p/s/b.webp": "s/b_webp"}[row["file"]]
+        path, = (tmp_path / "c").glob(f"{name}_{row['number']:02}_*.jpg")
+        assert list(read_photo(path).shape[1::-1]) == row["bbox"][2:]
+
+
+def test_a_crop_does_not_replace_a_photo(run, tmp_path):
+    (tmp_path / "p/a_01_dog.jpg").write_bytes(encode_picture(np.zeros((9, 9, 3), np.uint8), ".jpg", ""))
+    code, said = run("--crops", "p")
+    assert code == 1 and "a picture of --crops may replace the input p/a_01_dog.jpg" in said
+
+
+def test_frames_are_the_pictures_of_labels(segment, tmp_path):
+    clip = make_clip(tmp_path / "in.mkv", 7)
+    assert segment(clip, "out.avi", "--every", 3, "--frames", tmp_path / "y/images", "--yolo", tmp_path / "y",
+                   "--labelme", tmp_path / "l", "--crops", tmp_path / "c") == 0
+    assert files(tmp_path / "y/images") == [f"frame_{number:06}.jpg" for number in (0, 3, 6)]
+    assert [number_in(read_photo(path)) for path in sorted((tmp_path / "y/images").iterdir())] == [0, 3, 6]
+    label = json.loads((tmp_path / "l/frame_000003.json").read_text())
+    assert label["imagePath"] == "../y/images/frame_000003.jpg" and label["imageWidth"] == 320
+    assert read_photo(tmp_path / "c/frame_000003_01_person.jpg").shape == (80, 60, 3)
+
+
+def test_workers_give_the_same_labels_and_frames(tmp_path, tiny_pb):
+    clip = make_clip(tmp_path / "in.mkv", 60)
+    for name, args in (("one", []), ("two", ["--workers", "2"])):
+        assert mask_rcnn_video.main(
+            ["-i", str(clip), "-o", str(tmp_path / f"{name}.avi"), "--weights", str(tiny_pb), "--size", "160x128", "-c",
+             "0.01", "--every", "10", "--yolo", str(tmp_path / name), "--frames", str(tmp_path / name / "images"),
+             "--labelme", str(tmp_path / name), *args]) == 0
+    one, two = ({path: (tmp_path / name / path).read_bytes() for path in files(tmp_path / name)}
+                for name in ("one", "two"))
+    assert one == two and len(one) == 19

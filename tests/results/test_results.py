@@ -75,7 +75,8 @@ def test_options_that_go_together():
 def test_what_an_effect_hides_is_not_shown_elsewhere(effect):
     with pytest.raises(ValueError) as error:
         check_hiding(effect, True)
-    assert str(error.value) == (f"--effect {effect} hides what --cutouts and --visualize show: leave one of them out")
+    assert str(error.value) == (f"--effect {effect} hides what --cutouts, --crops, --frames and --visualize "
+                                "show: leave one of them out")
     check_hiding(effect, False)
     check_hiding("cutout", True)
 
