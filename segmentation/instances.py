@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, TypeVar, Union, overload
 
 import cv2
@@ -152,7 +153,7 @@ class Instance:
         """How many pixels it covers."""
         return self.among.area(self.number)
 
-    @property
+    @cached_property
     def polygons(self) -> list[np.ndarray]:
         """Its parts, each float64 (n, 2), x and y in pixels of the picture: see polygons.fit_polygons."""
         return fit_polygons(self.among.mask(self.number), self.among.boxes[self.number, :2])

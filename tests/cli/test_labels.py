@@ -156,3 +156,9 @@ def test_workers_give_the_same_labels_and_frames(tmp_path, tiny_pb):
     one, two = ({path: (tmp_path / name / path).read_bytes() for path in files(tmp_path / name)}
                 for name in ("one", "two"))
     assert one == two and len(one) == 19
+
+
+def test_crops_of_an_earlier_run_are_not_segmented(run, tmp_path):
+    assert run("--crops", "p")[0] == 0 and len(files(tmp_path / "p")) > 2
+    assert run("--yolo", "y", "--overwrite")[0] == 0
+    assert files(tmp_path / "y") == ["data.yaml", "labels/a.txt", "labels/s/b.txt"]
