@@ -107,18 +107,19 @@ class LabelFiles:
     names: the name of each class
     made: what finds the objects
     wanted: the classes that are looked for, from 0, in the order of their numbers in YOLO's labels; None: all
-    replace: replace the files of pictures that are there
+    replace: replace the label files of pictures that are there
+    overwrite: replace a data.yaml that has other classes
 
-    Raises SegmentationError if a file cannot be written, or a data.yaml that is not to be replaced has other classes.
+    Raises SegmentationError if a file cannot be written, or a data.yaml that is there has other classes.
     """
 
     def __init__(self, options: ResultOptions, names: Sequence[str], made: Made,
-                 wanted: Optional[Sequence[int]] = None, replace: bool = False):
+                 wanted: Optional[Sequence[int]] = None, replace: bool = False, overwrite: bool = False):
         self.options, self.replace = options, replace
         yolo = Yolo(names, range(len(names)) if wanted is None else wanted)
         self.formats: dict[str, LabelFormat] = {"--yolo": yolo, "--labelme": Labelme(names, options.frames)}
         if options.yolo_dataset:
-            write_dataset(options.yolo_dataset, yolo.dataset(made), replace)
+            write_dataset(options.yolo_dataset, yolo.dataset(made), overwrite)
 
     def write(self, seen: Seen) -> None:
         """Write the labels of a picture."""
@@ -128,16 +129,16 @@ class LabelFiles:
                     temporary.write_text(self.formats[option].text(seen, path), encoding="utf-8")
 
 
-def write_dataset(path: Path, text: str, replace: bool) -> None:
-    """Write a data.yaml. One that is there stays as it is; SegmentationError if it has other classes.
+def write_dataset(path: Path, text: str, overwrite: bool) -> None:
+    """Write a data.yaml. One with the same classes stays as it is, since people add the folders to train on.
 
-    replace: replace it
+    Raises SegmentationError if it has other classes. overwrite: it is replaced then
     """
-    if path.exists() and not replace:
-        if classes(read_text(path)) != classes(text):
-            raise SegmentationError(f"the classes in {path} are others than this run's: name them by --classes in "
-                                    "their order, name another --yolo, or replace it by --overwrite")
+    if path.exists() and classes(read_text(path)) == classes(text):
         return
+    if path.exists() and not overwrite:
+        raise SegmentationError(f"the classes in {path} are others than this run's: name them by --classes in their "
+                                "order, name another --yolo, or replace it by --overwrite")
     with complete_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

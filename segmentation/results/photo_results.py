@@ -171,7 +171,7 @@ class PhotoResults:
             classes = labels if wanted is None else [labels[class_id] for class_id in wanted]
             files.rows.ids.say_missing(files.photos, classes)
         self.pictures = ObjectPictures(options, labels, made)
-        self.label_files = LabelFiles(options, labels, made, wanted, files.overwrite)
+        self.label_files = LabelFiles(options, labels, made, wanted, files.overwrite, files.overwrite)
 
     def add(self, seen: SeenPhoto, annotated: np.ndarray, colors: Sequence[Color]) -> None:
         """Write what was found in a photo.

@@ -33,14 +33,15 @@ class VideoResults:
     made: what finds the objects
     network_rate: how many frames a second the network runs on: the frame rate divided by --every
     state: from `state()` of the run to resume, with the tracker's as "ids"; None: a new run
-    wanted: the classes that are looked for, as of LabelFiles
+    wanted, overwrite: as of LabelFiles
     tracker: numbers the objects; None without --track
 
     Raises SegmentationError if a file or folder cannot be written, or does not fit the state.
     """
 
     def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, network_rate: float,
-                 state: Optional[dict[str, Any]] = None, wanted: Optional[Sequence[int]] = None):
+                 state: Optional[dict[str, Any]] = None, wanted: Optional[Sequence[int]] = None,
+                 overwrite: bool = False):
         self.options, self.labels, self.made = options, labels, made
         self.completed: list[tuple[Path, Path]] = []
         new, state = state is None, state or {}
@@ -49,7 +50,7 @@ class VideoResults:
         self.tracker = Tracker(network_rate, state.get("ids")) if options.track else None
         self.timeline = Timeline(state.get("timeline")) if options.timeline else None
         self.pictures = ObjectPictures(options, labels, made)
-        self.label_files = LabelFiles(options, labels, made, wanted, replace=True)
+        self.label_files = LabelFiles(options, labels, made, wanted, replace=True, overwrite=overwrite)
         self.rows = {kind: RowFile(path, row_format, None if new else marks.get(kind, []))
                      for kind, (path, row_format) in row_files(options).items()}
 

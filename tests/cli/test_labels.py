@@ -81,6 +81,16 @@ def test_the_frames_that_the_network_sees_have_labels(segment, tmp_path, capsys)
         ".json").read_text()
 
 
+def test_a_video_does_not_change_the_classes_of_a_data_set(segment, tmp_path, capsys):
+    (tmp_path / "y").mkdir()
+    (tmp_path / "y/data.yaml").write_text("train: images\nnames:\n  0: dog\n")
+    clip = make_clip(tmp_path / "in.mkv", 4)
+    assert segment(clip, "out.avi", "--yolo", tmp_path / "y") == 1
+    assert "data.yaml are others than this run's" in capsys.readouterr().err and files(tmp_path / "y") == ["data.yaml"]
+    assert segment(clip, "out.avi", "--yolo", tmp_path / "y", "--overwrite") == 0
+    assert '0: "person"' in (tmp_path / "y/data.yaml").read_text()
+
+
 def test_a_video_that_is_done_is_left(segment, net, tmp_path):
     clip = make_clip(tmp_path / "in.mkv", 4)
     assert segment(clip, "out.avi", "--yolo", tmp_path / "y") == 0

@@ -37,7 +37,7 @@ def seen(tmp_path):
 
 
 def write(seen, wanted=WANTED, replace=False, **options):
-    LabelFiles(ResultOptions(**options), NAMES, MADE, wanted, replace).write(seen)
+    LabelFiles(ResultOptions(**options), NAMES, MADE, wanted, replace, replace).write(seen)
 
 
 def iou(polygons, found, i):
@@ -75,7 +75,7 @@ def test_a_data_set_with_other_classes_is_refused(tmp_path, seen):
     write(seen, yolo=tmp_path)
     text = (tmp_path / "data.yaml").read_text()
     (tmp_path / "data.yaml").write_text(text.replace("val: images", "val: other"))
-    write(seen, yolo=tmp_path)
+    write(seen, replace=True, yolo=tmp_path)
     assert "val: other" in (tmp_path / "data.yaml").read_text()
     with pytest.raises(SegmentationError, match=r"the classes in .*data.yaml are others than this run's"):
         write(seen, wanted=(0, 2), yolo=tmp_path)
