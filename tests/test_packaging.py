@@ -69,7 +69,7 @@ def test_the_wheel_needs_what_requirements_txt_names_and_has_its_extras(wheel):
     needed = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata(wheel, "METADATA"), re.M)
     assert needed == lines
     extras = re.findall(r"^Provides-Extra: (\w+)", metadata(wheel, "METADATA"), re.M)
-    assert set(extras) == {"engines", "tracks", "timeline", "cluster", "train"}
+    assert set(extras) == {"engines", "int8", "tracks", "timeline", "cluster", "train"}
 
 
 # ---- Where an installed package keeps what it downloads --------------------------------------------------

@@ -14,7 +14,8 @@ from segmentation import SegmentationError
 from segmentation.drawing.draw import EFFECTS, Style
 from segmentation.drawing.palettes import PALETTES
 from segmentation.instances import INTERPOLATIONS
-from segmentation.network.engines import DEVICES, PRECISIONS
+from segmentation.network.auto import much_faster
+from segmentation.network.engines import AUTO, DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import PROPOSALS, NetworkOptions
 from segmentation.network.published import DEFAULT, PUBLISHED
@@ -64,14 +65,18 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--proposals", type=number_in(*PROPOSALS, int), metavar="N",
                        help="regions that the second stage looks at, 10 to 300; fewer is faster (default: the "
                             "model's own number, the official one's 100)")
-    group.add_argument("--engine", choices=DEVICES, default="opencv",
+    group.add_argument("--engine", choices=(*DEVICES, AUTO), default="opencv",
                        help="what runs the network; the others are faster, need more packages, and keep the weights "
-                            "as an .onnx file beside them (default: %(default)s)")
+                            "as an .onnx file beside them; auto measures once which is the fastest here (default: "
+                            "%(default)s)")
     group.add_argument("--device", choices=dict.fromkeys(name for names in DEVICES.values() for name in names),
                        default="cpu", help="what the engine runs on, of what it knows (default: %(default)s)")
     group.add_argument("--precision", choices=PRECISIONS, default="fp32",
-                       help="bf16 is several times faster where the processor has it, and a little less exact; "
-                            "openvino only (default: %(default)s)")
+                       help="bf16 and int8 are several times faster where the processor is made for them, and a "
+                            "little less exact; openvino only (default: %(default)s)")
+    group.add_argument("--calibrate", type=path_text, metavar="DIR",
+                       help="with --precision int8: some 100 photos of your own, on which its model is calibrated "
+                            "(default: the photos of the run, and if these are few, those in images/)")
     add_selection_options(parser)
 
 
@@ -235,11 +240,14 @@ def check_model(options: LoadOptions) -> None:
         raise ValueError("--model and --weights name two models: name one of them")
 
 
-def load_network(options: LoadOptions) -> MaskRCNN:
-    """The MaskRCNN that the options ask for; what it runs on is printed."""
+def load_network(options: LoadOptions, photos: Sequence[str] = ()) -> MaskRCNN:
+    """The MaskRCNN that the options ask for; what it runs on is printed. photos: see MaskRCNN.of_files"""
     info("loading Mask R-CNN from disk...")
-    net = MaskRCNN.of_files(lambda: find_files(options), options.network)
+    net = MaskRCNN.of_files(lambda: find_files(options), options.network, photos)
     info(f"running on {net.engine.name}")
+    faster = much_faster(net.made.sha256, options.network)
+    if faster:
+        info(f"--engine {faster.name} is more than twice as fast here, as --engine auto has measured")
     return net
 
 

@@ -18,6 +18,7 @@ from typing import BinaryIO, Callable, Optional, Union
 import numpy as np
 
 from segmentation import SegmentationError
+from segmentation.cli.choosing import benchmark, with_engine
 from segmentation.cli.options import (
     DrawingOptions,
     Parser,
@@ -59,7 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the command line for photos."""
     parser = Parser(description="Segment the objects in photos with Mask R-CNN.")
     group = parser.add_argument_group("photos")
-    group.add_argument("-i", "--image", nargs="+", required=True, type=path_text, metavar="PATH",
+    group.add_argument("-i", "--image", nargs="+", default=[], type=path_text, metavar="PATH",
                        help="photos, folders of photos, patterns such as 'trip/*.jpg', or - for standard input")
     group.add_argument("-o", "--output", type=path, default=Path("output"), metavar="DIR",
                        help="folder for the annotated photos, or - for standard output (default: %(default)s)")
@@ -70,6 +71,8 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("-v", "--visualize", nargs="?", type=int, choices=(0, 1), const=1, default=0,
                        help="show and save each object's region, mask and cut-out too")
     group.add_argument("--no-show", action="store_true", help="open no windows, only save")
+    group.add_argument("--benchmark", action="store_true",
+                       help="only show how fast each installed engine is on this machine, as --engine auto measures it")
     add_network_options(parser)
     add_drawing_options(parser, palette="colors").add_argument(
         "--seed", type=number_in(0, 2**32 - 1, int), default=42, metavar="N",
@@ -101,6 +104,7 @@ class PhotoOptions:
     overwrite: bool
     visualize: int
     no_show: bool
+    benchmark: bool
     mask_rcnn: str
     model: str
     weights: Optional[str]
@@ -112,6 +116,8 @@ class PhotoOptions:
 
     def __post_init__(self) -> None:
         check_model(self)
+        if not self.image and not self.benchmark:
+            raise ValueError("the following arguments are required: -i/--image")
         check_hiding(self.drawing.effect, shows=bool(self.results.show_objects or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
@@ -147,7 +153,8 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
         if not outputs and not files.begun:
             return 0
         tally = Tally(len(outputs))
-        photo_run = PhotoRun(options, names, load_network(options), files, save)
+        options = with_engine(options, photos)
+        photo_run = PhotoRun(options, names, load_network(options, photos), files, save)
         take_all(photo_run, outputs, tally, check_interrupt)
         files.finish()
     return tally.exit_code
@@ -298,6 +305,8 @@ def show_result(image: np.ndarray, found: Instances, annotated: np.ndarray, visu
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line; the exit code. argv: without the name of the program; None: those of this process"""
     options = parse(make_parser(), argv, PhotoOptions)
+    if options.benchmark:
+        return run(benchmark, options)
     if not options.to_stdout:
         return run(partial(segment_photos, save=save_file), options)
     save = partial(save_to, sys.stdout.buffer)

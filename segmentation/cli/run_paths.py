@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
 
 from segmentation import SegmentationError
 from segmentation.network import weights as model
-from segmentation.network.onnx.kept import export_path
+from segmentation.network.onnx.kept import SUFFIXES, export_path
 from segmentation.pictures import STDIN, has_mark
 from segmentation.results.row_files import partial_path, temporary_path
 from segmentation.results.rows import FRAME, FRAME_SUFFIX, stem_of
@@ -132,8 +132,8 @@ def files_written(options: Union["PhotoOptions", "VideoOptions"]) -> list[Use]:
     if options.results.yolo_dataset:
         writes.append(Use(options.results.yolo_dataset, "the data set", "--yolo"))
     if options.network.engine != "opencv":
-        writes += [Use(export_path(graph, winograd), "the ONNX model", "--weights")
-                   for graph in graphs(options) for winograd in (False, True)]
+        writes += [Use(export_path(graph, suffix), "the ONNX model", "--weights")
+                   for graph in graphs(options) for suffix in SUFFIXES]
     return writes
 
 

@@ -19,6 +19,8 @@ from segmentation.cli.video_run import open_video
 from segmentation.network.cost import InputCost
 from segmentation.network.mask_rcnn import made_later
 from segmentation.network.model import read_model
+from segmentation.network.onnx.calibration import Calibration
+from segmentation.network.onnx.int8 import find_int8
 from segmentation.network.selection import warn_of_unknown
 from segmentation.network.weights import read_colors
 from segmentation.terminal import info
@@ -41,6 +43,8 @@ def open_spread(options: VideoOptions, jobs: Sequence[Job], stop: StopSignals) -
     files, network = find_files(options), options.network
     model = read_model(files)
     warn_of_unknown(network, model.labels, model.known)
+    if network.precision == "int8":  # else each worker would calibrate a model of its own
+        find_int8(model, Calibration(network.calibrate, size=network.size))
     facts = NetworkFacts(model.labels, read_colors(files.colors), files, made_later(model, files, network)())
     cost = InputCost(files.config, options.network.engine)
     by_spread = {job.for_spread: job for job in jobs}

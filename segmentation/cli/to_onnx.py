@@ -17,8 +17,9 @@ from typing import Optional
 from segmentation import SegmentationError
 from segmentation.cli.options import number_in
 from segmentation.network.model import read_model
-from segmentation.network.onnx.engines import find_module, set_for_user
+from segmentation.network.onnx.engines import find_module
 from segmentation.network.onnx.kept import export, export_path, is_ours, key_of, save
+from segmentation.network.onnx.parts import set_for_user
 from segmentation.network.options import PROPOSALS
 from segmentation.network.weights import MODEL_FOLDER, find_model
 from segmentation.terminal import info, run

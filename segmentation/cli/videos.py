@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Callable, Optional, TypeVar
 
+from segmentation.cli.choosing import with_engine
 from segmentation.cli.jobs import Job, MakeProgress, list_jobs, run_jobs
 from segmentation.cli.options import load_network, parse
 from segmentation.cli.spreading import open_spread
@@ -29,6 +30,7 @@ Made = TypeVar("Made")
 def segment_videos(options: VideoOptions) -> int:
     """Segment every video that was asked for; the exit code."""
     warn_of_rims(options)
+    options = with_engine(options)
     jobs, stop = list_jobs(options), StopSignals()
     network = once(lambda: load_network(options))
     with open_spread(options, jobs, stop) as spread:

@@ -10,7 +10,7 @@ the mask head only on the boxes that the caller keeps.
 """
 
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Optional, Protocol
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from segmentation import SegmentationError
 from segmentation.network import opencv_engine
 from segmentation.network.model import Model
 from segmentation.network.onnx import engines as onnx_engines
+from segmentation.network.onnx.calibration import Calibration
+from segmentation.network.onnx.int8 import load_int8
 
 
 class Engine(Protocol):
@@ -69,15 +71,21 @@ class EngineBuilder(Protocol):
 DEVICES: dict[str, tuple[str, ...]] = {"opencv": tuple(opencv_engine.DEVICES),
                                        "onnxruntime": tuple(onnx_engines.PROVIDERS),
                                        "openvino": tuple(onnx_engines.OPENVINO_DEVICES)}
-PRECISIONS = ("fp32", "bf16")
+AUTO = "auto"  # the fastest of them: see segmentation/network/auto.py
+PRECISIONS = ("fp32", "bf16", "int8")
 
 
-def load_engine(engine: str = "opencv", device: str = "cpu", precision: str = "fp32") -> EngineBuilder:
+def load_engine(engine: str = "opencv", device: str = "cpu", precision: str = "fp32",
+                calibration: Optional[Calibration] = None) -> EngineBuilder:
     """The builder of the engine with that name, device and precision.
+
+    calibration: the pictures for int8, if its model is not there yet; None: those in images/
 
     Raises ValueError if there is no such choice, SegmentationError if this machine does not have it.
     """
     check_choice(engine, device, precision)
+    if precision == "int8":
+        return partial(load_int8, onnx_engines.find_openvino(device, precision), device, calibration or Calibration())
     if engine == "openvino":
         return partial(onnx_engines.OpenVINO, onnx_engines.find_openvino(device, precision), device, precision)
     if engine == "onnxruntime":
@@ -102,11 +110,11 @@ def load_opencv(target: opencv_engine.Target, device: str, model: Model, confide
 
 
 def check_choice(engine: str, device: str, precision: str) -> None:
-    """Raise ValueError if there is no such engine, or if it has no such device or precision."""
+    """Raise ValueError if there is no such engine, or if it has no such device or precision. "auto" is none yet."""
     if engine not in DEVICES:
         raise ValueError(f"engine must be {', '.join(DEVICES)}, got {engine}")
     if device not in DEVICES[engine]:
         raise ValueError(f"device must be {' or '.join(DEVICES[engine])} with engine {engine}, got {device}")
     if precision not in PRECISIONS or (precision != "fp32" and engine != "openvino"):
-        raise ValueError(f"precision must be {' or '.join(PRECISIONS)}, and bf16 needs the engine openvino, "
+        raise ValueError(f"precision must be {', '.join(PRECISIONS)}, and bf16 and int8 need the engine openvino, "
                          f"got {precision}")

@@ -5,6 +5,7 @@
     found = net(image)                  # the same as Instances, in pixels of the image
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Callable, Optional, TypeVar
 
@@ -14,11 +15,13 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.files import AnyPath
 from segmentation.instances import Instances, decode
+from segmentation.network.auto import choose
 from segmentation.network.cost import InputCost
-from segmentation.network.engines import Engine, load_engine
+from segmentation.network.engines import AUTO, Engine, EngineBuilder, load_engine
 from segmentation.network.graph_check import BOXES
 from segmentation.network.made import Made, demo_warning
 from segmentation.network.model import Model, read_model
+from segmentation.network.onnx.calibration import Calibration
 from segmentation.network.opencv_engine import plain_errors
 from segmentation.network.options import NetworkOptions
 from segmentation.network.published import DEFAULT, PUBLISHED
@@ -72,14 +75,20 @@ class MaskRCNN:
         return cls.of_files(lambda: find_model(model_dir, weights, demo, model), NetworkOptions(**options))
 
     @classmethod
-    def of_files(cls: type[Net], find_files: Callable[[], ModelFiles], options: NetworkOptions) -> Net:
+    def of_files(cls: type[Net], find_files: Callable[[], ModelFiles], options: NetworkOptions,
+                 photos: Sequence[str] = ()) -> Net:
         """As `load`, from NetworkOptions and a function that finds the files. It is called after the engine was found.
 
         So nothing is downloaded for an engine that is missing.
+
+        photos: what int8 is calibrated on if the options name no pictures
         """
-        build_engine = load_engine(options.engine, options.device, options.precision)
+        build_engine = None if options.engine == AUTO else find_engine(options, photos)
         files = find_files()
         model = read_model(files)
+        if build_engine is None:
+            options = choose(options, model, photos)
+            build_engine = find_engine(options, photos)
         engine = build_engine(model, options.confidence, options.proposals or model.proposals)
         return cls(engine, files, model, options)
 
@@ -130,6 +139,12 @@ class MaskRCNN:
         if not np.isfinite(values).all():
             raise SegmentationError(f"the network of {self.files.weights} gives numbers that are not finite: its "
                                     "weights are broken, so take the file anew")
+
+
+def find_engine(options: NetworkOptions, photos: Sequence[str]) -> EngineBuilder:
+    """The builder of the engine that the options name. photos: as of MaskRCNN.of_files"""
+    calibration = Calibration(options.calibrate, tuple(photos), options.size)
+    return load_engine(options.engine, options.device, options.precision, calibration)
 
 
 def clipped(boxes: np.ndarray) -> np.ndarray:

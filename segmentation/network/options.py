@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Optional, Union
 
 from segmentation.instances import INTERPOLATIONS
-from segmentation.network.engines import check_choice
+from segmentation.network.engines import AUTO, check_choice
 from segmentation.network.resizing import RESIZINGS, Size, parse_size
 from segmentation.network.selection import parse_area
 
@@ -20,7 +20,10 @@ class NetworkOptions:
     resizing: how the image gets that size: "opencv", or "tensorflow" as in the model's own graph (resizing.py)
     confidence: detections must score above this, 0..1
     proposals: how many RoIs the second stage looks at, 10..300; fewer is faster. None: the model's own number
-    engine, device, precision: what runs the network: see engines.py
+    engine, device, precision: what runs the network: see engines.py. "auto": the fastest engine and precision, which
+        is int8 only if that is the precision: see auto.py
+    calibrate: with precision int8, a folder of photos that its model is calibrated on: see onnx/calibration.py. None:
+        a model that is there already, or the photos at hand
     classes: names (or COCO's numbers) of the only classes that are wanted. None: all classes
     exclude: names (or COCO's numbers) of classes that are not wanted. None: no class
     min_area: the smallest box, in pixels of the image ("400") or as a part of the image ("0.5%")
@@ -36,6 +39,7 @@ class NetworkOptions:
     engine: str = "opencv"
     device: str = "cpu"
     precision: str = "fp32"
+    calibrate: Optional[str] = None
     classes: Optional[tuple[Union[str, int], ...]] = None
     exclude: Optional[tuple[Union[str, int], ...]] = None
     min_area: Union[str, float] = "0"
@@ -54,4 +58,10 @@ class NetworkOptions:
             raise ValueError(f"resizing must be one of {', '.join(RESIZINGS)}, got {self.resizing!r}")
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, got {self.interpolation!r}")
-        check_choice(self.engine, self.device, self.precision)
+        if self.engine == AUTO:
+            if self.device != "cpu" or self.precision == "bf16":
+                raise ValueError("engine auto is for the cpu, and chooses between fp32 and bf16 itself")
+        else:
+            check_choice(self.engine, self.device, self.precision)
+        if self.calibrate and self.precision != "int8":
+            raise ValueError("--calibrate needs --precision int8")

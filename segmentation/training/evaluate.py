@@ -192,7 +192,7 @@ def make_parser() -> argparse.ArgumentParser:
                         help="how a mask is resized to its box; several are compared (default: cubic)")
     parser.add_argument("--engine", choices=DEVICES, default="opencv", help="what runs it (default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
-                        help="bf16 with openvino only (default: %(default)s)")
+                        help="bf16 and int8 with openvino only (default: %(default)s)")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--known-classes", action="store_true",
                        help="count only the classes that the graph has seen in training")

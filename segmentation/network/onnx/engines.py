@@ -7,7 +7,7 @@ the number of proposals, are set in memory.
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from segmentation.network.model import FEATURES, MASK_BOXES, Model
 from segmentation.network.onnx.errors import plain_errors
 from segmentation.network.onnx.explicit_padding import with_explicit_padding
 from segmentation.network.onnx.kept import find_export
+from segmentation.network.onnx.parts import cut_out, set_for_user
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -66,12 +67,15 @@ class OnnxRuntime:
 
 
 class OpenVINO:
-    """A model on OpenVINO: an Engine, see segmentation/network/engines.py."""
+    """A model on OpenVINO: an Engine, see segmentation/network/engines.py.
 
-    def __init__(self, openvino: Any, device: str, precision: str, model: Model, confidence: float,
-                 proposals: int) -> None:
+    proto: its onnx.ModelProto, such as that in eight bits; None: the export of the Model
+    """
+
+    def __init__(self, openvino: Any, device: str, precision: str, model: Model, confidence: float, proposals: int,
+                 proto: "Optional[ModelProto]" = None) -> None:
         winograd = (device, precision) == ("cpu", "fp32")  # in bf16 it is not faster and not exact enough
-        proto = find_export(model, winograd)
+        proto = proto or find_export(model, winograd)
         set_for_user(proto, confidence, proposals)
         core = openvino.Core()
 
@@ -188,26 +192,6 @@ def find_module(name: str) -> ModuleType:
     except ImportError as error:
         packages = " ".join(dict.fromkeys(["onnx", name]))
         raise SegmentationError(f"{name} is not installed: pip install {packages}") from error
-
-
-def set_for_user(proto: "ModelProto", confidence: float, proposals: int) -> None:
-    """Set the confidence and the number of proposals of an onnx.ModelProto, in place."""
-    from onnx import numpy_helper
-
-    from segmentation.network.onnx.boxes import CONFIDENCE, PROPOSALS
-
-    values: dict[str, np.ndarray] = {CONFIDENCE: np.array([confidence], np.float32),
-                                     PROPOSALS: np.array([proposals], np.int64)}
-    for tensor in proto.graph.initializer:
-        if tensor.name in values:
-            tensor.CopyFrom(numpy_helper.from_array(values[tensor.name], tensor.name))
-
-
-def cut_out(proto: "ModelProto", inputs: Iterable[str], outputs: Iterable[str]) -> bytes:
-    """The part of an onnx.ModelProto that computes the outputs from the inputs, as the bytes of a model."""
-    from onnx.utils import Extractor
-
-    return Extractor(proto).extract_model(list(inputs), list(outputs)).SerializeToString()
 
 
 def threads(device: str) -> str:

@@ -1,16 +1,17 @@
 """The ONNX model of a frozen graph, kept in a file beside the weights.
 
-For my_graph.pb the file is my_graph.onnx, the same that cli/to_onnx.py writes, and for float32 on a CPU
-my_graph.winograd.onnx. It ends with a seal: a hash of all that it was made from, and a hash of all bytes before. The
-seal is part of the ONNX model, as two of its metadata entries: protobuf reads two messages, one after the other, as
-one. If the first hash is another one, or the second does not fit, the model is made anew.
+For my_graph.pb the file is my_graph.onnx, the same that cli/to_onnx.py writes; for float32 on a CPU it is
+my_graph.winograd.onnx, and in eight bits my_graph.int8.onnx. It ends with a seal: a hash of all that it was made from,
+and a hash of all bytes before. The seal is part of the ONNX model, as two of its metadata entries: protobuf reads two
+messages, one after the other, as one. If the first hash is another one, or the second does not fit, the model is made
+anew.
 
 A file at that place without our marks is somebody else's. It is left as it is.
 """
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file
@@ -29,18 +30,33 @@ if TYPE_CHECKING:
 PRODUCER, MADE_FROM, CONTENT = "mask-rcnn-segmentation", "made_from", "sha256_of_all_before"
 MARKED = 512  # bytes at either end of a file in which these names are looked for
 METADATA, HASH_SIZE = 14, 64  # the number of onnx.ModelProto's field metadata_props; the length of a hash in the seal
+# What follows the name of the weights: the plain export, that for float32 on a CPU, that in eight bits.
+SUFFIXES = PLAIN, WINOGRAD, INT8 = ".onnx", ".winograd.onnx", ".int8.onnx"
 CONVERTER = [Path(__file__).with_name(f"{part}.py") for part in ("graph", "layers", "boxes")]
 
 
 def find_export(model: Model, winograd: bool = False) -> "ModelProto":
     """The onnx.ModelProto of a Model: the one that is kept in a file, or a new one, which is then kept."""
+    path = export_path(model.weights, WINOGRAD if winograd else PLAIN)
+    return find_kept(path, key_of(model), lambda: export(model, winograd))
+
+
+def find_kept(path: Path, key: str, make: "Callable[[], ModelProto]",
+              fits: "Callable[[ModelProto], bool]" = lambda proto: True) -> "ModelProto":
+    """The onnx.ModelProto that is kept in a file, or a new one, which is then kept.
+
+    key: see `key_of`
+    make: makes a new one
+    fits: whether the kept one is the one that is wanted
+    """
     import onnx
 
-    path, key = export_path(model.weights, winograd), key_of(model)
     kept = read_kept(path)
     if kept is not None and is_whole(kept) and kept.endswith(seal_start(key), 0, -len(seal_end(b""))):
-        return onnx.load_model_from_string(kept)
-    made = export(model, winograd)
+        proto = onnx.load_model_from_string(kept)
+        if fits(proto):
+            return proto
+    made = make()
     if kept is not None and not is_whole(kept):
         if is_damaged(kept):
             info(f"{path} is damaged, so the ONNX model is made anew")
@@ -54,9 +70,9 @@ def find_export(model: Model, winograd: bool = False) -> "ModelProto":
     return made
 
 
-def export_path(weights: Path, winograd: bool = False) -> Path:
+def export_path(weights: Path, suffix: str = PLAIN) -> Path:
     """Where the ONNX model of a frozen graph is kept: beside it, or in the user's cache for an installed package."""
-    return folder_for_new_files(weights.parent) / weights.with_suffix(".winograd.onnx" if winograd else ".onnx").name
+    return folder_for_new_files(weights.parent) / weights.with_suffix(suffix).name
 
 
 def read_kept(path: Path) -> Optional[bytes]:
@@ -99,10 +115,13 @@ def metadata(key: str, value: str) -> bytes:
     return field(METADATA, field(1, key.encode()) + field(2, value.encode()))
 
 
-def key_of(model: Model) -> str:
-    """A hash of all that the ONNX model of a Model depends on: its files and the code that exports them."""
+def key_of(model: Model, *code: Path) -> str:
+    """A hash of all that the ONNX model of a Model depends on: its files and the code that exports them.
+
+    code: more files of code that it depends on
+    """
     digest = hashlib.sha256(model.buffer.data)
-    for part in (write_nodes(model.nodes).encode(), *(path.read_bytes() for path in CONVERTER)):
+    for part in (write_nodes(model.nodes).encode(), *(path.read_bytes() for path in (*CONVERTER, *code))):
         digest.update(part)
     return digest.hexdigest()
 
