@@ -207,7 +207,7 @@ def test_a_folder_that_cannot_be_written_is_no_reason_to_stop(weights, monkeypat
 
 def test_an_installed_package_keeps_the_export_in_the_cache(tmp_path, monkeypatch):
     assert kept_file.export_path(tmp_path / "my.pb") == tmp_path / "my.onnx"
-    assert kept_file.export_path(tmp_path / "my.pb", winograd=True) == tmp_path / "my.winograd.onnx"
+    assert kept_file.export_path(tmp_path / "my.pb", kept_file.WINOGRAD) == tmp_path / "my.winograd.onnx"
     monkeypatch.setattr(weights_module, "INSTALLED_FOLDER", tmp_path)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / "cache" / name)
     assert kept_file.export_path(tmp_path / DEMO) == tmp_path / "cache" / CACHE_NAME / (
@@ -256,7 +256,7 @@ def test_a_device_that_is_not_there_is_named(weights, engine, device):
 
 
 @pytest.mark.parametrize("options, said", [
-    (["--engine", "opencv", "--precision", "bf16"], "bf16 needs the engine openvino"),
+    (["--engine", "opencv", "--precision", "bf16"], "bf16 and int8 need the engine openvino"),
     (["--engine", "openvino", "--device", "opencl"], "device must be cpu or gpu or npu with engine openvino"),
     (["--engine", "tensorflow"], "invalid choice")])
 def test_options_that_contradict_each_other(options, said, capsys):
