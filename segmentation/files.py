@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO, Optional, Union
 
 from segmentation import SegmentationError
@@ -136,6 +137,14 @@ def make_folder(path: AnyPath) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SegmentationError(f"cannot write to {path}: {reason(error)}") from error
+
+
+def check_folders(folders: Iterable[Path]) -> None:
+    """Make the folders, and raise SegmentationError if one of them cannot be made or no file can be written in it."""
+    for folder in dict.fromkeys(folders):
+        make_folder(folder)
+        with writing(folder), TemporaryFile(dir=folder):
+            pass
 
 
 def reason(error: BaseException) -> str:

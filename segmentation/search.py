@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional, Union
 
+from segmentation import SegmentationError
 from segmentation.pictures import STDIN, has_mark, photo_suffixes
 
 RESULT = "_segmented"  # after the name of a photo or video; then comes the suffix
@@ -28,6 +29,11 @@ KEPT = (".jpg", ".png")  # the suffixes of photos that are no part of a result's
 
 
 # ---- Find files --------------------------------------------------------------------------------------------
+# Files in a folder with these suffixes are videos. A file that is named itself is read whatever its suffix is.
+VIDEO_SUFFIXES = {".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
+                  ".flv", ".3gp"}
+RESULT_SUFFIXES = (".jpg", ".jpeg", ".png")  # of a result that is named
+
 
 class Kind(NamedTuple):
     """Which files are searched for.
@@ -185,6 +191,14 @@ def name_outputs(names: Mapping[Path, Path], folder: Union[str, Path]) -> dict[P
     """The path of each photo's result: {photo: folder/NAME_segmented.jpg}, .png if the photo is no JPEG.
 
     names: from find_photos
+    folder: of one photo also the path of the result itself, with the suffix of a picture
+
+    Raises SegmentationError if it is that of a picture, and there are several photos.
     """
+    if Path(folder).suffix.lower() in RESULT_SUFFIXES and not Path(folder).is_dir():
+        if len(names) != 1:
+            raise SegmentationError(f"--output {folder} is the name of one picture, and there are {len(names)} photos: "
+                                    "name a folder")
+        return dict.fromkeys(names, Path(folder))
     return {photo: Path(folder, f"{name}{RESULT}{'.jpg' if photo.suffix.lower() in ('.jpg', '.jpeg') else '.png'}")
             for photo, name in names.items()}

@@ -17,7 +17,7 @@ Args = TypeVar("Args")
 # What commands a terminal, or turns the order of the letters on it: the control characters, and Unicode's own.
 COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-lines = {"brief": False}
+lines = {"brief": False, "quiet": False}
 last_lines: list[str] = []  # that `run` prints at its end
 
 
@@ -31,9 +31,24 @@ def brief() -> Iterator[None]:
         lines["brief"] = False
 
 
+@contextmanager
+def quiet(wanted: bool) -> Iterator[None]:
+    """Suppress all [INFO] lines and progress bars in the block, if that is wanted. Warnings and errors stay."""
+    lines["quiet"] = wanted
+    try:
+        yield
+    finally:
+        lines["quiet"] = False
+
+
+def is_quiet() -> bool:
+    """Whether [INFO] lines and progress bars are suppressed."""
+    return lines["quiet"]
+
+
 def info(text: str, always: bool = False) -> None:
     """Print one [INFO] line on stdout, above the progress bar if there is one."""
-    if always or not lines["brief"]:
+    if not lines["quiet"] and (always or not lines["brief"]):
         put(f"[INFO] {text}", sys.stdout)
 
 

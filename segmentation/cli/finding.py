@@ -14,12 +14,9 @@ from urllib.parse import urlsplit
 from segmentation import SegmentationError
 from segmentation.files import AnyPath
 from segmentation.results.cutouts import safe_name
-from segmentation.search import RESULT, Found, Kind, is_pattern, search
+from segmentation.search import RESULT, VIDEO_SUFFIXES, Found, Kind, is_pattern, search
 from segmentation.video.container import open_container
 
-# Files in a folder with these suffixes are videos. A file that is named itself is read whatever its suffix is.
-SUFFIXES = {".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv",
-            ".3gp"}
 WRITTEN = (".avi", ".mp4", ".mkv")
 # A result of this version or an earlier one, complete or partial.
 RESULT_NAME = re.compile(rf".+({RESULT}(-\d+)?|\.partial|\.partial\.old)\.(avi|mp4|mkv)", re.IGNORECASE)
@@ -30,7 +27,7 @@ def is_video_result(video: Path, stems: Container[str]) -> bool:
     return bool(RESULT_NAME.fullmatch(video.name))
 
 
-VIDEOS = Kind(SUFFIXES, WRITTEN, is_video_result)
+VIDEOS = Kind(VIDEO_SUFFIXES, WRITTEN, is_video_result)
 
 
 def several_videos(names: Sequence[str]) -> bool:

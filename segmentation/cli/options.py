@@ -40,6 +40,11 @@ class Parser(argparse.ArgumentParser):
         super().error(visible(message))
 
 
+def add_quiet(group: "argparse._ArgumentGroup") -> None:
+    """Add the option for a run that says nothing as long as all is well."""
+    group.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+
+
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the network, what runs it, and which objects are wanted."""
     group = parser.add_argument_group("network")

@@ -24,6 +24,7 @@ from segmentation.cli.options import (
     Parser,
     add_drawing_options,
     add_network_options,
+    add_quiet,
     check_model,
     load_network,
     number_in,
@@ -37,7 +38,7 @@ from segmentation.cli.run_paths import check_photo_paths, say_left_out
 from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
 from segmentation.drawing.palettes import colors_for
 from segmentation.drawing.windows import display_answers, show
-from segmentation.files import writing
+from segmentation.files import check_folders, writing
 from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import NetworkOptions
@@ -47,8 +48,8 @@ from segmentation.results.labels import check_new
 from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
 from segmentation.results.photo_results import PhotoFiles, PhotoResults
 from segmentation.results.rows import SeenPhoto, stem_of
-from segmentation.search import STEPS, find_photos, name_outputs, search_photos
-from segmentation.terminal import info, interruptible, run, warn
+from segmentation.search import STEPS, VIDEO_SUFFIXES, find_photos, name_outputs, search_photos
+from segmentation.terminal import info, interruptible, quiet, run, warn
 from segmentation.threads import ReadAhead
 from segmentation.tracking.instance_ids import Color
 
@@ -63,7 +64,10 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("-i", "--image", nargs="+", default=[], type=path_text, metavar="PATH",
                        help="photos, folders of photos, patterns such as 'trip/*.jpg', or - for standard input")
     group.add_argument("-o", "--output", type=path, default=Path("output"), metavar="DIR",
-                       help="folder for the annotated photos, or - for standard output (default: %(default)s)")
+                       help="folder for the annotated photos; of one photo also a file such as cat.png, or - for "
+                            "standard output (default: %(default)s)")
+    group.add_argument("--no-picture", action="store_true",
+                       help="write no annotated photos, only what else is asked for, such as --json")
     group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
     group.add_argument("--skip-existing", action="store_true",
                        help="leave out photos whose results are there already, and add the others to rows and report")
@@ -73,6 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--no-show", action="store_true", help="open no windows, only save")
     group.add_argument("--benchmark", action="store_true",
                        help="only show how fast each installed engine is on this machine, as --engine auto measures it")
+    add_quiet(group)
     add_network_options(parser)
     add_drawing_options(parser, palette="colors").add_argument(
         "--seed", type=number_in(0, 2**32 - 1, int), default=42, metavar="N",
@@ -99,12 +104,14 @@ class PhotoOptions:
 
     image: tuple[str, ...]
     output: Path
+    no_picture: bool
     recursive: bool
     skip_existing: bool
     overwrite: bool
     visualize: int
     no_show: bool
     benchmark: bool
+    quiet: bool
     mask_rcnn: str
     model: str
     weights: Optional[str]
@@ -118,6 +125,15 @@ class PhotoOptions:
         check_model(self)
         if not self.image and not self.benchmark:
             raise ValueError("the following arguments are required: -i/--image")
+        for name in self.image:
+            if "://" in name:
+                raise ValueError(f"--image takes files, got the address {name}: download the photo first")
+        if self.no_picture and not (self.results.need_images or self.results.report or self.results.label_studio):
+            raise ValueError("--no-picture leaves nothing to write: ask for --json, --csv, --masks or the like")
+        if self.no_picture and (self.to_stdout or self.visualize):
+            raise ValueError("--no-picture goes with neither --output - nor --visualize")
+        if self.no_picture and self.skip_existing and not self.results.remember_photos:
+            raise ValueError("--no-picture with --skip-existing needs rows, labels or a report")
         check_hiding(self.drawing.effect, shows=bool(self.results.show_objects or self.visualize))
         if str(STDIN) in self.image and len(self.image) > 1:
             raise ValueError("--image - is one photo on standard input: name no others beside it")
@@ -142,6 +158,8 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
     names, results_found = search_photos(options.image, options.recursive)
     say_left_out(results_found)
     outputs = name_outputs(names, options.output)
+    if not (options.to_stdout or options.no_picture):
+        check_folders(output.parent for output in outputs.values())
     check_photo_paths(options, names, outputs, results_found)
     photos, stems = [str(photo) for photo in names], {photo: stem_of(photo, name) for photo, name in names.items()}
     if not options.skip_existing and not options.overwrite:
@@ -149,7 +167,7 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
     with interruptible() as check_interrupt, \
             PhotoFiles(options.results, photos, options.skip_existing, options.overwrite) as files:
         if options.skip_existing:
-            outputs = left_to_do(outputs, stems, files)
+            outputs = left_to_do(outputs, stems, files, options.no_picture)
         if not outputs and not files.begun:
             return 0
         tally = Tally(len(outputs))
@@ -160,12 +178,14 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
     return tally.exit_code
 
 
-def left_to_do(outputs: Mapping[Path, Path], stems: Mapping[Path, Path], files: PhotoFiles) -> dict[Path, Path]:
+def left_to_do(outputs: Mapping[Path, Path], stems: Mapping[Path, Path], files: PhotoFiles,
+               no_picture: bool) -> dict[Path, Path]:
     """Those of `outputs` that are not there yet, or that the rows, the report or the label files lack.
 
     stems: photo -> what its labels are named after
+    no_picture: no annotated photos are written, so rows and labels decide
     """
-    there = {photo for photo, output in outputs.items() if output.exists() and files.hold(str(photo))
+    there = {photo for photo, output in outputs.items() if (no_picture or output.exists()) and files.hold(str(photo))
              and all(path.exists() for path in files.options.label_files(stems[photo]).values())}
     info(f"{len(there)} photos left out, whose results exist")
     return {photo: output for photo, output in outputs.items() if photo not in there}
@@ -211,7 +231,8 @@ class Tally:
                 info(f"ended by key, {self.total - self.count} photos left")
                 return False
         except SegmentationError as error:
-            warn(f"[ERROR] {error}")
+            video = photo.suffix.lower() in VIDEO_SUFFIXES and photo.is_file()
+            warn(f"[ERROR] {error}{'; mask_rcnn_video.py segments videos' if video else ''}")
             photo_run.note_failure(photo, error)
             self.failed += 1
         return True
@@ -252,7 +273,8 @@ class PhotoRun:
         if self.options.visualize and len(found):
             self.save(output.with_name(f"{output.stem}{STEPS}"), steps_panel(image, found, self.net.labels),
                       self.net.made.text)
-        self.save(output, annotated, self.net.made.text)  # the last: where it is there, so is the rest
+        if not self.options.no_picture:
+            self.save(output, annotated, self.net.made.text)  # the last: where it is there, so is the rest
         return not self.windows or show_result(image, found, annotated, self.options.visualize)
 
     def note_failure(self, photo: Path, error: SegmentationError) -> None:
@@ -307,8 +329,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     options = parse(make_parser(), argv, PhotoOptions)
     if options.benchmark:
         return run(benchmark, options)
-    if not options.to_stdout:
-        return run(partial(segment_photos, save=save_file), options)
-    save = partial(save_to, sys.stdout.buffer)
-    with redirect_stdout(sys.stderr):  # on standard output there must be nothing but the picture
-        return run(partial(segment_photos, save=save), options)
+    with quiet(options.quiet):
+        if not options.to_stdout:
+            return run(partial(segment_photos, save=save_file), options)
+        save = partial(save_to, sys.stdout.buffer)
+        with redirect_stdout(sys.stderr):  # on standard output there must be nothing but the picture
+            return run(partial(segment_photos, save=save), options)

@@ -6,7 +6,7 @@ from typing import Optional, Protocol
 
 from tqdm import tqdm
 
-from segmentation.terminal import warn
+from segmentation.terminal import is_quiet, warn
 
 LINE_EVERY = 30  # seconds between lines if stderr is no terminal
 
@@ -34,7 +34,8 @@ class Progress:
     def __init__(self, total: Optional[int], done: int = 0, unit: str = "frame"):
         self.total, self.before, self.count, self.began = total, done, done, time.monotonic()
         self.unit, self.line = unit, self.began
-        self.bar = tqdm(total=total, initial=done, unit=unit) if sys.stderr.isatty() and total != 1 else None
+        shown = sys.stderr.isatty() and total != 1 and not is_quiet()
+        self.bar = tqdm(total=total, initial=done, unit=unit) if shown else None
 
     def step(self) -> None:
         """One more frame is done."""
@@ -42,7 +43,7 @@ class Progress:
         now = time.monotonic()
         if self.bar is not None:
             self.bar.update()
-        elif now - self.line >= LINE_EVERY:
+        elif now - self.line >= LINE_EVERY and not is_quiet():
             self.line = now
             warn("[INFO] " + tqdm.format_meter(self.count, self.total, now - self.began, initial=self.before,
                                                unit=self.unit, ncols=0))

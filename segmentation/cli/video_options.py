@@ -15,6 +15,7 @@ from segmentation.cli.options import (
     Parser,
     add_drawing_options,
     add_network_options,
+    add_quiet,
     check_model,
     number_in,
     path,
@@ -54,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
                             "(default: %(default)s)")
     group.add_argument("--no-audio", action="store_true", help="leave the sound out")
     group.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
+    add_quiet(group)
     add_worker_options(parser)
     add_network_options(parser)
     add_drawing_options(parser, palette="class")
@@ -167,6 +169,7 @@ class VideoOptions:
     every: int
     no_audio: bool
     show: bool = field(metadata=BESIDE)
+    quiet: bool = field(metadata=BESIDE)
     workers: Union[int, str, None] = field(metadata=BESIDE)
     scheduler: Optional[str] = field(metadata=BESIDE)
     mask_rcnn: str = field(metadata=BESIDE)  # the frames depend on the files of the model, not on its path

@@ -18,7 +18,7 @@ from segmentation.cli.video_options import VideoOptions, make_parser
 from segmentation.cli.video_run import VideoRun, open_video
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.results.outputs import HIDING
-from segmentation.terminal import info, run, warn
+from segmentation.terminal import info, quiet, run, warn
 from segmentation.video.looks import OwnLooks
 from segmentation.video.resumable import Finished
 from segmentation.workers.merging import Spread
@@ -80,4 +80,6 @@ def warn_of_rims(options: VideoOptions) -> None:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line; the exit code. argv: without the name of the program; None: those of this process"""
-    return run(segment_videos, parse(make_parser(), argv, VideoOptions))
+    options = parse(make_parser(), argv, VideoOptions)
+    with quiet(options.quiet):
+        return run(segment_videos, options)

@@ -86,6 +86,11 @@ class ResultOptions:
         return any((self.json, self.csv, self.timeline, self.yolo, self.labelme, self.frames, *self.object_folders))
 
     @property
+    def remember_photos(self) -> bool:
+        """Whether a run writes a file that tells which photos are done."""
+        return any((self.json, self.csv, self.report, self.label_studio, self.yolo, self.labelme))
+
+    @property
     def object_folders(self) -> list[Path]:
         """The folders of the pictures of objects that are asked for."""
         return [folder for folder in (self.cutouts, self.crops, self.masks) if folder]

@@ -22,6 +22,7 @@ from segmentation.network.resizing import OFFICIAL, Size, parse_size, read_resiz
 from segmentation.network.weights import MODEL_FOLDER, own_file
 from segmentation.pictures import read_photo
 from segmentation.search import find_photos
+from segmentation.terminal import is_quiet
 
 MOST, FEW = 100, 10  # more pictures make no difference; with fewer, the project's own are added
 OWN_PICTURES = Path(MODEL_FOLDER).parent / "images"
@@ -61,7 +62,8 @@ class Calibration:
         config = own_file(model.weights, ".config")
         rule, size = read_resizer(config) if config else model.resizer or OFFICIAL, parse_size(self.size)
         read = 0
-        for path in tqdm(self.pictures()[:at_most], what, unit="picture", disable=not (what and sys.stderr.isatty())):
+        hidden = not (what and sys.stderr.isatty()) or is_quiet()
+        for path in tqdm(self.pictures()[:at_most], what, unit="picture", disable=hidden):
             try:
                 image = read_photo(path)
             except SegmentationError as error:
