@@ -72,7 +72,7 @@ class MaskRCNN(mask_rcnn.MaskRCNN):
         """Found in an image, BGR uint8 (H, W, 3). order, file: as of Found"""
         found = super().__call__(image)
         return Found(found.boxes, found.scores, found.class_ids, found.masks, found.image_hw, found.threshold,
-                     found.interpolation, self.labels, image, order, file, tuple(self.colors), self.made)
+                     found.interpolation, self.labels, found.slack, image, order, file, tuple(self.colors), self.made)
 
 
 def to_bgr(picture: object, order: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, TypeVar, Union, overload
+from typing import Any, Optional, TypeVar, Union, overload
 
 import cv2
 import numpy as np
@@ -28,6 +28,8 @@ class Instances:
     image_hw:  height and width of the picture
     threshold, interpolation: how the masks are pasted, see paste_mask
     names:     the label of each class; empty where the program keeps them elsewhere
+    slack:     (N,) pixels by which the place of each object may be wrong, such as after video/follow.py has moved it;
+               None: 0. Effects that hide objects hide so much more around them
     pasted:    the masks pasted so far, by the object's number; not sent to another process
 
         for i in range(len(found)):
@@ -46,6 +48,7 @@ class Instances:
     threshold: float = 0.3
     interpolation: str = "cubic"
     names: Sequence[str] = field(default=(), repr=False)
+    slack: Optional[np.ndarray] = field(default=None, repr=False)
     pasted: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,7 +79,8 @@ class Instances:
         """
         if isinstance(which, (int, np.integer)):
             return Instance(self, range(len(self))[which])
-        return replace(self, **{name: getattr(self, name)[which] for name in ("boxes", "scores", "class_ids", "masks")})
+        arrays = ["boxes", "scores", "class_ids", "masks", *([] if self.slack is None else ["slack"])]
+        return replace(self, **{name: getattr(self, name)[which] for name in arrays})
 
     def __iter__(self) -> Iterator["Instance"]:
         return (Instance(self, i) for i in range(len(self)))

@@ -58,7 +58,7 @@ class Job:
         # results need the picture.
         draws_here = bool(options.drawing.palette == "instance" or options.show or results.track or results.need_images)
         return SpreadJob(self.input, self.output, options.every, options.drawing.palette, options.drawing.style,
-                         options.fps, draws_here)
+                         options.fps, draws_here, options.follow == "on")
 
 
 def list_jobs(options: VideoOptions) -> list[Job]:

@@ -53,6 +53,9 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
                        help="run the network on every Nth frame and draw its last result on those between "
                             "(default: %(default)s)")
+    group.add_argument("--follow", choices=("on", "off"), default="on",
+                       help="with --every, whether that result moves with the picture on the frames between "
+                            "(default: %(default)s)")
     group.add_argument("--no-audio", action="store_true", help="leave the sound out")
     group.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
     add_quiet(group)
@@ -167,6 +170,7 @@ class VideoOptions:
     end: Optional[Seconds]
     fps: Optional[Fraction]
     every: int
+    follow: str
     no_audio: bool
     show: bool = field(metadata=BESIDE)
     quiet: bool = field(metadata=BESIDE)

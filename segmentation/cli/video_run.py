@@ -245,7 +245,8 @@ class VideoRun:
         for label, count in annotate.seen.most_common():
             objects = f"{distinct[label]} objects, " if label in distinct else ""
             info(f"{label}: {objects}seen {count} times on {annotate.network_frames} frames")
-        stages = {stage: annotate.seconds[stage] for stage in ("decode", "network", "draw", "encode")}
+        stages = {stage: annotate.seconds[stage] for stage in ("decode", "network", "follow", "draw", "encode")
+                  if stage != "follow" or stage in annotate.seconds}
         stages["encode"] += self.writer.seconds
         info("seconds per frame: " + ", ".join(f"{stage} {seconds / max(new, 1):.4f}"
                                                for stage, seconds in stages.items()))

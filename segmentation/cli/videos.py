@@ -53,7 +53,7 @@ def segment_video(job: Job, spread: Optional[Spread], network: Callable[[], Mask
                 info(f"{job.input} is done in one process from here: {error}", always=True)
                 job = replace(job, continues=True)
         source, partial = open_video(job, lambda: network().files)
-        looks = OwnLooks(source, partial, network(), job.options.every, stop.came)
+        looks = OwnLooks(source, partial, network(), job.options.every, job.options.follow == "on", stop.came)
         return VideoRun(job, looks, stop, make_progress).segment()
     except Finished as finished:
         info(str(finished))
@@ -72,10 +72,10 @@ def once(function: Callable[[], Made]) -> Callable[[], Made]:
 
 
 def warn_of_rims(options: VideoOptions) -> None:
-    """Warn if parts of hidden objects will show: masks do not move on frames that the network does not see."""
-    if options.drawing.effect in HIDING and options.every > 1:
-        warn(f"[WARNING] with --every {options.every} masks stay put while objects move: parts of what is to be "
-             "hidden will show")
+    """Warn if parts of hidden objects will show: with --follow off, masks stay put between the network's frames."""
+    if options.drawing.effect in HIDING and options.every > 1 and options.follow == "off":
+        warn(f"[WARNING] with --every {options.every} --follow off, masks stay put while objects move: parts of what "
+             "is to be hidden will show")
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -126,8 +126,8 @@ def hiding_mask(found: Instances, i: int) -> tuple[np.ndarray, np.ndarray]:
     where the picture is hidden completely.
 
     Masks are uncertain by about half of the network's cells, and boxes cut off hair and hands. So the mask is
-    grown by half a cell, beyond its box too; the outer half of that fades out. If the mask is empty at the
-    threshold of `found`, the whole box is hidden.
+    grown by half a cell and the object's slack, beyond its box too; the outermost quarter of a cell fades out. If the
+    mask is empty at the threshold of `found`, the whole box is hidden.
 
     The mask is pasted on a grid of at most HIDING_GRID pixels a side, whatever the size of the object.
     """
@@ -137,9 +137,12 @@ def hiding_mask(found: Instances, i: int) -> tuple[np.ndarray, np.ndarray]:
     if not mask.any():
         mask[:] = True
     grow = max(3, round(grid.sum() / 60))
+    fade = 2 * 255 / grow
+    if found.slack is not None:
+        grow += int(np.ceil(found.slack[i] * (grid / side).max()))
     outside = np.pad(~mask, grow + 1, constant_values=True).view(np.uint8)
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, 5)
-    alpha = np.clip((grow + 1 - distance) * (2 * 255 / grow), 0, 255).astype(np.uint8)
+    alpha = np.clip((grow + 1 - distance) * fade, 0, 255).astype(np.uint8)
     margin = np.rint((grow + 1) * side / grid).astype(int)
     alpha = cv2.resize(alpha, tuple((side + 2 * margin).tolist()), interpolation=cv2.INTER_LINEAR)
     low = found.boxes[i, :2] - margin

@@ -49,7 +49,11 @@ class Annotator:
         if look.fresh:
             self.note(look)
         began = time.perf_counter()
-        draw_instances(look.image, look.found, self.captions(look.found), self.colors(look.found), self.style)
+        captions, colors = self.captions(look.found), self.colors(look.found)
+        # An object that has left the picture has an empty box.
+        shown = np.flatnonzero((look.found.boxes[:, 2:] > look.found.boxes[:, :2]).all(1))
+        draw_instances(look.image, look.found[shown], [captions[i] for i in shown], [colors[i] for i in shown],
+                       self.style)
         self.add_seconds("draw", time.perf_counter() - began)
         return look.image
 
@@ -60,7 +64,7 @@ class Annotator:
         self.runs += frame.runs
 
     def add_seconds(self, stage: str, seconds: float) -> None:
-        """Add seconds to a stage: decode, network, draw or encode."""
+        """Add seconds to a stage: decode, network, follow, draw or encode."""
         self.seconds[stage] += seconds
 
     def note(self, look: Look) -> None:

@@ -22,6 +22,7 @@ from segmentation.network.weights import ModelFiles
 from segmentation.threads import ReadAhead
 from segmentation.tracking.instance_ids import Color
 from segmentation.video.container import PATIENCE
+from segmentation.video.follow import Follower
 from segmentation.video.resumable import PartialVideo
 from segmentation.video.source import Frame, Sound, VideoSource
 
@@ -36,7 +37,7 @@ class StreamFrame:
     """A frame in the stream of a video, in one of the three forms below.
 
     number: of the frame, from 0
-    seconds: what the frame took until now, by stage: decode, network, draw, encode
+    seconds: what the frame took until now, by stage: decode, network, follow, draw, encode
     runs: how many runs of the network are in these seconds
     """
 
@@ -56,7 +57,8 @@ class Look(StreamFrame):
 
     time: seconds from the first frame, exact
     image: BGR uint8 (H, W, 3), not drawn on
-    found: the objects of this frame if it is fresh; if not, those of the last fresh frame before it
+    found: the objects of this frame if it is fresh; if not, those of the last fresh frame before it,
+        moved to this one unless objects are not followed
     """
 
     time: Fraction
@@ -133,14 +135,17 @@ class VideoLooks(Protocol):
 
 # ---- The stream when the network runs here ---------------------------------------------------------------
 
-def look_at(items: Iterable[Union[Frame, Sound]], find: Find, every: int = 1, done: int = 0) -> Iterator[Item]:
+def look_at(items: Iterable[Union[Frame, Sound]], find: Find, every: int = 1, done: int = 0,
+            follow: bool = False) -> Iterator[Item]:
     """A Look or a WrittenFrame for each Frame of a source's items, and its Sound unchanged.
 
     every: the network sees the frames 0, every, 2 * every, ...
     done: an earlier run has written the frames before this one. The network sees at most one of them: the one whose
         objects are drawn on frame `done`
+    follow: whether objects move with the picture on the frames between; if not, they stay where they were
     """
     found, first = None, done - done % every
+    follower = Follower() if follow and every > 1 else None
     for item in items:
         if isinstance(item, Sound):
             yield item
@@ -149,6 +154,10 @@ def look_at(items: Iterable[Union[Frame, Sound]], find: Find, every: int = 1, do
         fresh = item.number % every == 0 and item.number >= first
         if fresh:
             found, seconds["network"] = find(item)
+        if follower and found is not None:
+            began = time.perf_counter()
+            found = follower(item.image, found if fresh else None)
+            seconds["follow"] = time.perf_counter() - began
         if item.number < done or found is None:
             yield WrittenFrame(item.number, seconds, int(fresh))
         else:
@@ -169,14 +178,16 @@ class OwnLooks:
     """VideoLooks of a video whose network runs in this process.
 
     every: the network sees the frames 0, every, 2 * every, ...
+    follow: whether objects move with the picture between these
     stopped: says whether the run must end
     """
 
     workers = None
 
-    def __init__(self, source: VideoSource, partial: PartialVideo, net: MaskRCNN, every: int,
+    def __init__(self, source: VideoSource, partial: PartialVideo, net: MaskRCNN, every: int, follow: bool,
                  stopped: Callable[[], bool]):
-        self.source, self.partial, self.net, self.every, self.stopped = source, partial, net, every, stopped
+        self.source, self.partial, self.net, self.stopped = source, partial, net, stopped
+        self.every, self.follow = every, follow
         self.facts = NetworkFacts(net.labels, net.colors, net.files, net.made)
 
     @property
@@ -190,6 +201,6 @@ class OwnLooks:
         live = self.source.live
         items = ReadAhead(self.source.items(), PATIENCE if live else None, self.stopped)
         try:
-            yield look_at(items, timed(self.net), self.every, self.partial.done)
+            yield look_at(items, timed(self.net), self.every, self.partial.done, self.follow)
         finally:
             items.close(abandon=live)

@@ -46,6 +46,7 @@ class SpreadJob:
 
     name: the video itself, as of VideoSource; output: the path of the result
     every: the network sees the frames 0, every, 2 * every, ...
+    follow: whether objects move with the picture between these
     palette, style: as of Annotator
     fps: frames a second of the result; None: those of the source
     draws_here: whether this process must draw the frames, in their order
@@ -58,6 +59,7 @@ class SpreadJob:
     style: Style
     fps: Optional[Fraction]
     draws_here: bool
+    follow: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,8 @@ class SpreadVideo:
                 yield Piece(job, (chunk, Drawing(job.every, job.palette, job.style)), sound)
             else:
                 own = tuple(next(times) for _ in range(chunk.first, chunk.last))
-                yield Piece(job, (chunk, Drawing(job.every, job.palette, job.style, self.coding, own)), sound)
+                drawing = Drawing(job.every, job.palette, job.style, self.coding, own, job.follow)
+                yield Piece(job, (chunk, drawing), sound)
 
     def times(self) -> Iterator[int]:
         """The time of each frame in the result, in units of the coding's time base."""
@@ -258,7 +261,7 @@ class SpreadVideo:
                 del found[number]
             return found.pop(frame.number)
         try:
-            yield from look_at(self.source.items(), find, self.job.every, self.partial.done)
+            yield from look_at(self.source.items(), find, self.job.every, self.partial.done, self.job.follow)
         except StoppedLooking:
             return
 

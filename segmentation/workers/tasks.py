@@ -57,6 +57,7 @@ class Drawing:
     """What is done with the frames of a chunk; plain values.
 
     every: the network sees the frames 0, every, 2 * every, ...
+    follow: whether objects move with the picture between these
     palette, style: as of Annotator
     coding: how the frames are encoded; None: they are neither drawn nor encoded, only the network sees them
     times: of the frames first to last of the chunk, in units of the coding's time_base
@@ -67,6 +68,7 @@ class Drawing:
     style: Style
     coding: Optional[Coding] = None
     times: tuple[int, ...] = ()
+    follow: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Part:
     first: the number of the chunk's first frame
     frames: the encoded frames, in order; empty without a coding
     found: frame number -> Instances, of each frame that the network saw
-    seconds: of the whole chunk, by stage: decode, network, draw, encode
+    seconds: of the whole chunk, by stage: decode, network, follow, draw, encode
     """
 
     first: int
@@ -143,7 +145,7 @@ class Task:
         def find(frame: Frame) -> tuple[Instances, float]:
             found[frame.number], seconds = run_network(frame)
             return found[frame.number], seconds
-        for item in look_at(decode(chunk, self.threads or 0), find, drawing.every, chunk.first):
+        for item in look_at(decode(chunk, self.threads or 0), find, drawing.every, chunk.first, drawing.follow):
             if isinstance(item, StreamFrame):
                 annotate.account(item)
             if encode and isinstance(item, Look):
