@@ -63,6 +63,17 @@ def test_two_workers_give_what_one_process_gives(segment, tmp_path, clip, suffix
     assert set(expected) <= set(capsys.readouterr().out.splitlines())
 
 
+def test_objects_move_alike_in_workers(segment, tmp_path, monkeypatch):
+    ground = np.random.default_rng(1).integers(0, 256, (30, 40, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    monkeypatch.setattr("clips.numbered", lambda number, size_wh: np.roll(ground, 2 * number, 1))
+    source = make_clip(tmp_path / "in.mp4", 120)
+    for name, *options in (("one.avi",), ("two.avi", "--workers", "2"), ("still.avi", "--follow", "off")):
+        assert segment(source, name, "--every", "5", *options) == 0
+    assert_same(tmp_path / "one.avi", tmp_path / "two.avi")
+    moved, still = read_clip(tmp_path / "one.avi")[0], read_clip(tmp_path / "still.avi")[0]
+    assert np.array_equal(moved[100], still[100]) and not np.array_equal(moved[104], still[104])
+
+
 def test_start_end_and_another_rate(segment, tmp_path):
     source = make_clip(tmp_path / "in.mp4", 200, sound=True)
     for options in (["--start", "1.1", "--end", "6.5"], ["--fps", "30", "--every", "3"]):
