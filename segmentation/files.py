@@ -140,10 +140,13 @@ def make_folder(path: AnyPath) -> None:
 
 
 def check_folders(folders: Iterable[Path]) -> None:
-    """Make the folders, and raise SegmentationError if one of them cannot be made or no file can be written in it."""
+    """Raise SegmentationError if no file can be written into one of the folders. They are not made yet.
+
+    Of a folder that is missing the nearest one above it is tried.
+    """
     for folder in dict.fromkeys(folders):
-        make_folder(folder)
-        with writing(folder), TemporaryFile(dir=folder):
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        with writing(folder), TemporaryFile(dir=there):
             pass
 
 

@@ -17,10 +17,11 @@ from segmentation.instances import INTERPOLATIONS
 from segmentation.network.auto import much_faster
 from segmentation.network.engines import AUTO, DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
-from segmentation.network.options import PROPOSALS, NetworkOptions
+from segmentation.network.options import MOST_TILES, PROPOSALS, NetworkOptions
 from segmentation.network.published import DEFAULT, PUBLISHED
 from segmentation.network.resizing import RESIZINGS, Size, parse_size
 from segmentation.network.selection import parse_area
+from segmentation.network.tiles import Tiles
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model
 from segmentation.pictures import read_photo
 from segmentation.terminal import info, visible
@@ -67,6 +68,9 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--resizing", choices=RESIZINGS, default="opencv",
                        help="how the picture gets that size: opencv averages where it shrinks; tensorflow does it to "
                             "the last bit as the model's own graph (default: %(default)s)")
+    group.add_argument("--tiles", nargs="?", const="auto", type=tiles, metavar="N",
+                       help="look at overlapping tiles too, for small objects in large pictures: N along the longer "
+                            "side, or so many that each pixel is seen")
     group.add_argument("--proposals", type=number_in(*PROPOSALS, int), metavar="N",
                        help="regions that the second stage looks at, 10 to 300; fewer is faster (default: the "
                             "model's own number, the official one's 100)")
@@ -303,6 +307,11 @@ def size(text: str) -> Size:
         return parse_size(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from error
+
+
+def tiles(text: str) -> Tiles:
+    """An argparse type: --tiles."""
+    return text if text == "auto" else number_in(2, MOST_TILES, int)(text)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Callable, Optional, TypeVar
 
@@ -25,8 +26,9 @@ from segmentation.network.onnx.calibration import Calibration
 from segmentation.network.opencv_engine import plain_errors
 from segmentation.network.options import NetworkOptions
 from segmentation.network.published import DEFAULT, PUBLISHED
-from segmentation.network.resizing import OFFICIAL, parse_size, read_resizer, resize
-from segmentation.network.selection import select, warn_of_unknown
+from segmentation.network.resizing import OFFICIAL, input_size, parse_size, read_resizer, resize
+from segmentation.network.selection import Selection, select, warn_of_unknown
+from segmentation.network.tiles import Pieces, Tile, cut, join, merge, placed, tile_size
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model, read_colors
 
 Net = TypeVar("Net", bound="MaskRCNN")
@@ -120,6 +122,28 @@ class MaskRCNN:
         """
         check_image(image)
         image_hw = image.shape[0], image.shape[1]
+        if self.options.tiles is None:
+            return self.look(image, self.selection)
+        any_area = replace(self.selection, min_area=0, min_share=0)  # a piece may be smaller than its object
+        own_wh = input_size(image_hw, self.size, self.resizer)
+        tiles = cut(image_hw, tile_size(self.options.tiles, image_hw, own_wh))
+        looks = dict.fromkeys([Tile(0, 0, image_hw[1], image_hw[0]), *tiles])
+        rows, masks = merge(join(self.pieces(image, tile, any_area) for tile in looks))
+        keep = self.selection.keep(rows[None, None], image_hw)
+        boxes, own = rows[None, None, keep], masks[keep]
+        every = np.zeros((len(own), len(self.labels), self.mask_side, self.mask_side), np.float32)
+        every[range(len(own)), boxes[0, 0, :, 1].astype(int)] = own
+        return boxes, every
+
+    def pieces(self, image: np.ndarray, tile: Tile, selection: Selection) -> Pieces:
+        """What the network finds in a tile of an image."""
+        boxes, masks = self.look(np.ascontiguousarray(image[tile.rows, tile.columns]), selection)
+        rows = boxes[0, 0]
+        return placed(rows, masks[range(len(rows)), rows[:, 1].astype(int)], tile, (image.shape[0], image.shape[1]))
+
+    def look(self, image: np.ndarray, selection: Selection) -> tuple[np.ndarray, np.ndarray]:
+        """As `forward`, of the image as it is, for the detections of a Selection."""
+        image_hw = image.shape[0], image.shape[1]
         self.cost.check(self.size, image_hw)
         with plain_errors(f"the network failed on a picture of {image.shape[1]}x{image.shape[0]} pixels"):
             blob = cv2.dnn.blobFromImage(resize(image, self.size, self.resizer, self.options.resizing), swapRB=True)
@@ -127,7 +151,7 @@ class MaskRCNN:
             self.check_finite(boxes)
             if self.clips:
                 boxes = clipped(boxes)
-            boxes = boxes[:, :, self.selection.keep(boxes, image_hw)]
+            boxes = boxes[:, :, selection.keep(boxes, image_hw)]
             if not boxes.size:
                 return boxes, np.empty((0, len(self.labels), self.mask_side, self.mask_side), np.float32)
             masks = self.engine.masks(features, boxes)

@@ -7,7 +7,9 @@ from segmentation.instances import INTERPOLATIONS
 from segmentation.network.engines import AUTO, check_choice
 from segmentation.network.resizing import RESIZINGS, Size, parse_size
 from segmentation.network.selection import parse_area
+from segmentation.network.tiles import Tiles
 
+MOST_TILES = 100
 PROPOSALS = (10, 300)  # the smallest and the largest number that can be chosen
 
 
@@ -18,6 +20,8 @@ class NetworkOptions:
     size: the size of the network's input: "keep" (the model's own rule; the official one: short side 800, long side
         at most 1365), "raw" (the size of the image), (width, height) or "WxH"
     resizing: how the image gets that size: "opencv", or "tensorflow" as in the model's own graph (resizing.py)
+    tiles: look at the image in overlapping tiles too, for small objects in large images: how many along its longer
+        side, 2..100, or "auto": tiles as large as what the network sees. None: no tiles
     confidence: detections must score above this, 0..1
     proposals: how many RoIs the second stage looks at, 10..300; fewer is faster. None: the model's own number
     engine, device, precision: what runs the network: see engines.py. "auto": the fastest engine and precision, which
@@ -34,6 +38,7 @@ class NetworkOptions:
 
     size: Size = "keep"
     resizing: str = "opencv"
+    tiles: Tiles = None
     confidence: float = 0.5
     proposals: Optional[int] = None
     engine: str = "opencv"
@@ -54,6 +59,8 @@ class NetworkOptions:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
         if self.proposals is not None and not PROPOSALS[0] <= self.proposals <= PROPOSALS[1]:
             raise ValueError(f"proposals must be {PROPOSALS[0]} to {PROPOSALS[1]}, got {self.proposals}")
+        if not (self.tiles in (None, "auto") or (isinstance(self.tiles, int) and 2 <= self.tiles <= MOST_TILES)):
+            raise ValueError(f"tiles must be auto or a number from 2 to {MOST_TILES}, got {self.tiles!r}")
         if self.resizing not in RESIZINGS:
             raise ValueError(f"resizing must be one of {', '.join(RESIZINGS)}, got {self.resizing!r}")
         if self.interpolation not in INTERPOLATIONS:

@@ -25,7 +25,7 @@ from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
 from segmentation import SegmentationError
-from segmentation.cli.options import number_in, size
+from segmentation.cli.options import number_in, size, tiles
 from segmentation.instances import INTERPOLATIONS, Instances, paste_mask
 from segmentation.network.engines import DEVICES, PRECISIONS, check_choice
 from segmentation.network.mask_rcnn import MaskRCNN
@@ -163,7 +163,7 @@ def work(args: argparse.Namespace) -> int:
     """Load, measure, print; the exit code."""
     dataset = load_coco(args.annotations, args.images, read_labels(MODEL_FOLDER / LABELS))
     net = MaskRCNN.load(MODEL_FOLDER, args.weights, size=args.size, confidence=args.confidence, engine=args.engine,
-                        precision=args.precision)
+                        precision=args.precision, tiles=args.tiles)
     if net.labels != tuple(dataset.names):
         raise SegmentationError(f"{args.annotations} is about other classes ({', '.join(dataset.names[:3])}, ...) "
                                 f"than {args.weights} ({', '.join(net.labels[:3])}, ...)")
@@ -193,6 +193,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine", choices=DEVICES, default="opencv", help="what runs it (default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
                         help="bf16 and int8 with openvino only (default: %(default)s)")
+    parser.add_argument("--tiles", nargs="?", const="auto", type=tiles, metavar="N",
+                        help="look at overlapping tiles too, as the scripts do")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--known-classes", action="store_true",
                        help="count only the classes that the graph has seen in training")

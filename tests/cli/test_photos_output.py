@@ -56,9 +56,9 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_network_is_loaded(se
     assert f"cannot write to {tmp_path / 'file/out'}" in capsys.readouterr().err
 
 
-def test_folders_that_can_be_written_stay_empty(tmp_path):
-    check_folders([tmp_path / "a", tmp_path / "a", tmp_path / "b"])
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b"]
+def test_folders_that_can_be_written_are_not_made_yet(tmp_path):
+    check_folders([tmp_path / "a/b", tmp_path / "a/b", tmp_path])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_video_is_told_where_to_go(segment, tmp_path, capsys):
