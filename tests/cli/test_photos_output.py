@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_network_is_loaded(se
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("segmentation.cli.photos.load_network", lambda *args: pytest.fail("the network was loaded"))
     assert segment("-i", PHOTO, "-o", tmp_path / "file/out") == 1
-    assert f"cannot write to {tmp_path / 'file/out'}" in capsys.readouterr().err
+    assert f"cannot write {tmp_path / 'file/out'}" in capsys.readouterr().err
 
 
 def test_folders_that_can_be_written_are_not_made_yet(tmp_path):
