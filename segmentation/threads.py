@@ -1,4 +1,5 @@
-"""Work in a second thread: ReadAhead reads items early, WriteBehind makes calls later. Both keep the order.
+"""Work in a second thread: ReadAhead reads items early, WriteBehind makes calls later. Both keep the order. Newest
+gives the newest of the items that have come.
 
 Readers and writers spend their time in codecs, and codecs let other threads run. So reading and writing cost a run
 nothing while the network works.
@@ -8,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Callable, Generic, Optional, TypeVar
 
 DEPTH = 8  # the most items that wait: 8 frames of 4K are 200 MB
@@ -74,6 +76,26 @@ class ReadAhead(Generic[Item]):
         self.closed.set()
         if not abandon:
             self.thread.join()
+
+
+class Newest(ReadAhead[Item]):
+    """A ReadAhead that gives the newest item there is, so that whoever is slower than the items does not lag behind.
+
+    left_out: how many items were not given, because a newer one came
+    """
+
+    def __init__(self, items: Iterable[Item], patience: Optional[float] = None,
+                 stopped: Callable[[], bool] = lambda: False) -> None:
+        self.left_out = 0
+        super().__init__(items, patience, stopped, depth=1)
+
+    def offer(self, entry: tuple[str, Any]) -> bool:
+        """Put an entry into the queue, in place of an item that waits there. False if the reader has closed it."""
+        if entry[0] == "item":
+            with suppress(queue.Empty):
+                self.queue.get_nowait()
+                self.left_out += 1
+        return super().offer(entry)
 
 
 class WriteBehind:

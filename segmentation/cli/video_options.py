@@ -58,6 +58,9 @@ def make_parser() -> argparse.ArgumentParser:
                             "(default: %(default)s)")
     group.add_argument("--no-audio", action="store_true", help="leave the sound out")
     group.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
+    group.add_argument("--stream", choices=("newest", "all"), default="newest",
+                       help="of a camera or stream, take the newest frame and leave out those that came meanwhile, or "
+                            "take all and lag behind (default: %(default)s)")
     add_quiet(group)
     add_worker_options(parser)
     add_network_options(parser)
@@ -173,6 +176,7 @@ class VideoOptions:
     follow: str
     no_audio: bool
     show: bool = field(metadata=BESIDE)
+    stream: str = field(metadata=BESIDE)
     quiet: bool = field(metadata=BESIDE)
     workers: Union[int, str, None] = field(metadata=BESIDE)
     scheduler: Optional[str] = field(metadata=BESIDE)

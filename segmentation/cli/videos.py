@@ -53,7 +53,8 @@ def segment_video(job: Job, spread: Optional[Spread], network: Callable[[], Mask
                 info(f"{job.input} is done in one process from here: {error}", always=True)
                 job = replace(job, continues=True)
         source, partial = open_video(job, lambda: network().files)
-        looks = OwnLooks(source, partial, network(), job.options.every, job.options.follow == "on", stop.came)
+        looks = OwnLooks(source, partial, network(), job.options.every, job.options.follow == "on", stop.came,
+                         newest=job.options.stream == "newest")
         return VideoRun(job, looks, stop, make_progress).segment()
     except Finished as finished:
         info(str(finished))

@@ -8,7 +8,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Callable, NamedTuple, Optional, Protocol, Union
 
@@ -19,7 +19,8 @@ from segmentation.instances import Instances
 from segmentation.network.made import Made
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import ModelFiles
-from segmentation.threads import ReadAhead
+from segmentation.terminal import info
+from segmentation.threads import Newest, ReadAhead
 from segmentation.tracking.instance_ids import Color
 from segmentation.video.container import PATIENCE
 from segmentation.video.follow import Follower
@@ -180,14 +181,15 @@ class OwnLooks:
     every: the network sees the frames 0, every, 2 * every, ...
     follow: whether objects move with the picture between these
     stopped: says whether the run must end
+    newest: of a live source, the network sees the newest frame; the frames that came meanwhile are left out
     """
 
     workers = None
 
     def __init__(self, source: VideoSource, partial: PartialVideo, net: MaskRCNN, every: int, follow: bool,
-                 stopped: Callable[[], bool]):
+                 stopped: Callable[[], bool], newest: bool = False):
         self.source, self.partial, self.net, self.stopped = source, partial, net, stopped
-        self.every, self.follow = every, follow
+        self.every, self.follow, self.newest = every, follow, newest
         self.facts = NetworkFacts(net.labels, net.colors, net.files, net.made)
 
     @property
@@ -199,8 +201,24 @@ class OwnLooks:
     def looks(self) -> Iterator[Iterator[Item]]:
         """The stream, see VideoLooks. A second thread decodes the frames ahead."""
         live = self.source.live
-        items = ReadAhead(self.source.items(), PATIENCE if live else None, self.stopped)
+        if live and self.newest:
+            items: ReadAhead[Union[Frame, Sound]] = Newest(self.source.items(), PATIENCE, self.stopped)
+        else:
+            items = ReadAhead(self.source.items(), PATIENCE if live else None, self.stopped)
         try:
-            yield look_at(items, timed(self.net), self.every, self.partial.done, self.follow)
+            yield look_at(in_turn(items), timed(self.net), self.every, self.partial.done, self.follow)
         finally:
             items.close(abandon=live)
+            if isinstance(items, Newest) and items.left_out:
+                info(f"{items.left_out} frames left out, which came while others were looked at; --stream all takes "
+                     "them too")
+
+
+def in_turn(items: Iterable[Union[Frame, Sound]]) -> Iterator[Union[Frame, Sound]]:
+    """The items, with frames numbered from 0 in turn, also where some were left out. Their times stay."""
+    number = 0
+    for item in items:
+        if isinstance(item, Frame):
+            item = item if item.number == number else replace(item, number=number)
+            number += 1
+        yield item

@@ -34,7 +34,7 @@ def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
     compared = what_decides(options)
     assert compared["--every"] == "3" and compared["--threshold"] == "0.3" and compared["--track"] == "False"
     beside = {"--input", "--output", "--recursive", "--overwrite", "--resume", "--show", "--workers", "--scheduler",
-              "--mask-rcnn", "--model", "--weights", "--no-demo", "--quiet"}
+              "--mask-rcnn", "--model", "--weights", "--no-demo", "--quiet", "--stream"}
     assert not beside & compared.keys()
     assert {f"--{name.replace('_', '-')}" for name in names(video_options.VideoOptions)} == beside | compared.keys()
 
