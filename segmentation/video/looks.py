@@ -181,7 +181,8 @@ class OwnLooks:
     every: the network sees the frames 0, every, 2 * every, ...
     follow: whether objects move with the picture between these
     stopped: says whether the run must end
-    newest: of a live source, the network sees the newest frame; the frames that came meanwhile are left out
+    newest: of a source that is live and has no length, the network sees the newest frame; the frames that came
+        meanwhile are left out
     """
 
     workers = None
@@ -201,7 +202,7 @@ class OwnLooks:
     def looks(self) -> Iterator[Iterator[Item]]:
         """The stream, see VideoLooks. A second thread decodes the frames ahead."""
         live = self.source.live
-        if live and self.newest:
+        if self.source.endless and self.newest:
             items: ReadAhead[Union[Frame, Sound]] = Newest(self.source.items(), PATIENCE, self.stopped)
         else:
             items = ReadAhead(self.source.items(), PATIENCE if live else None, self.stopped)

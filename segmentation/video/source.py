@@ -72,6 +72,7 @@ class VideoSource:
     rate: frames a second, exact; has_rate: whether the source says its rate
     variable: whether the time between frames varies
     live: whether it is a camera or stream
+    endless: whether it is live and has no length; a file behind an address has one, and can wait
     sound: the sound streams that can be copied; mute: it has sound that cannot be copied
     trouble: where and why the source broke off, known after the last item; None: it did not
 
@@ -88,6 +89,7 @@ class VideoSource:
         self.rotation = 0
         self.live = self.name.isdecimal() or "://" in self.name
         self.container = open_container(self.name, self.live)
+        self.endless = self.live and not self.container.duration
         try:
             if not self.container.streams.video:
                 raise SegmentationError(f"{self.name} has no video in it")

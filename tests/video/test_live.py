@@ -90,7 +90,7 @@ class LateNet:
 @pytest.mark.parametrize("newest, numbers, said", [(True, [0, 7], "6 frames left out"), (False, list(range(8)), "")])
 def test_a_network_that_is_late_goes_on_with_the_newest_frame(newest, numbers, said, capsys):
     live = Live(8)
-    source = SimpleNamespace(live=True, items=lambda: live)
+    source = SimpleNamespace(live=True, endless=True, items=lambda: live)
     looks = OwnLooks(source, SimpleNamespace(done=0), LateNet(live), 1, False, lambda: False, newest)
     live.asked.release()
     with looks.looks() as stream:
