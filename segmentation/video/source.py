@@ -94,7 +94,7 @@ class VideoSource:
             if not self.container.streams.video:
                 raise SegmentationError(f"{self.name} has no video in it")
             self.stream = self.container.streams.video[0]
-            self.stream.thread_type = "AUTO"
+            self.stream.thread_type = "SLICE" if self.endless else "AUTO"  # threads for frames hold some of them back
             self.sound = [] if self.live else list(self.container.streams.audio)
             self.mute = self.live and bool(self.container.streams.audio)
             self.timing = measure_timing(None if self.live else self.name, self.stream)
