@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
@@ -178,8 +179,10 @@ class SleepingNet:
 def available_engines():
     """The engines that this machine has, by name or name-precision."""
     found = []
-    for name in ("opencv", "onnxruntime", "openvino", "openvino-bf16"):
+    for name in ("opencv", "onnxruntime", "openvino", "openvino-bf16", "openvino-int8"):
         engine, _, precision = name.partition("-")
+        if precision == "int8" and find_spec("nncf") is None:
+            continue
         with contextlib.suppress(SegmentationError):
             load_engine(engine, precision=precision or "fp32")
             found.append(name)
@@ -307,7 +310,8 @@ def main(argv=None):
     parser.add_argument("--frames", type=int, default=192, help="of the clip for --workers (default: %(default)s)")
     parser.add_argument("--sizes", nargs="+", default=SIZES, metavar="WxH")
     parser.add_argument("--engines", nargs="+", default=available_engines(), metavar="NAME",
-                        help="opencv, onnxruntime, openvino, openvino-bf16 (default: those that are installed)")
+                        help="opencv, onnxruntime, openvino, openvino-bf16, openvino-int8 (default: those that are "
+                             "installed)")
     parser.add_argument("--rounds", type=int, default=9, help="timed rounds at each size (default: %(default)s)")
     parser.add_argument("--detections", type=int, default=10, metavar="N",
                         help="how many objects to segment at most, of those above 0.5; a photo shows 3 to 10 "
