@@ -10,6 +10,7 @@ import time
 
 import pytest
 from archives import GRAPH, archive_of, publish
+from tqdm import tqdm
 
 from segmentation import SegmentationError
 from segmentation.network import download, published, weights
@@ -73,6 +74,7 @@ def test_what_a_killed_download_leaves_is_removed_by_the_next_run(model_folder, 
     child = os.fork()
     if not child:
         try:
+            tqdm.set_lock(threading.RLock())  # its own lock is shared with this process, which would wait for the child
             find_model(model_folder)
         finally:
             os._exit(1)
