@@ -27,12 +27,13 @@ NAME_BYTES = 200  # of a result's name, so that there is room for each of these 
 RESULT_NAME = re.compile(rf".+{RESULT}(-\d+)?(\.jpg|\.png|{STEPS})|\..+\.\d+\.part\.(jpg|png)", re.IGNORECASE)
 KEPT = (".jpg", ".png")  # the suffixes of photos that are no part of a result's name
 
-
-# ---- Find files --------------------------------------------------------------------------------------------
 # Files in a folder with these suffixes are videos. A file that is named itself is read whatever its suffix is.
 VIDEO_SUFFIXES = {".avi", ".mp4", ".mkv", ".mov", ".m4v", ".webm", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv",
                   ".flv", ".3gp"}
 RESULT_SUFFIXES = (".jpg", ".jpeg", ".png")  # of a result that is named
+
+
+# ---- Find files --------------------------------------------------------------------------------------------
 
 
 class Kind(NamedTuple):

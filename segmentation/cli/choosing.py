@@ -1,11 +1,10 @@
 """Which engine runs the network: --engine auto chooses it, --benchmark shows them all.
 
-    options = with_engine(options)      # PhotoOptions or VideoOptions
+    options = with_engine(options)      # VideoOptions
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TYPE_CHECKING
 
 from segmentation.cli.options import LoadOptions, find_files
 from segmentation.network.auto import choose, measured, say
@@ -14,20 +13,17 @@ from segmentation.network.model import Model, read_model
 from segmentation.network.onnx.calibration import Calibration
 
 if TYPE_CHECKING:
-    from segmentation.cli.photos import PhotoOptions
     from segmentation.cli.video_options import VideoOptions
 
-    Options = TypeVar("Options", bound=Union[PhotoOptions, VideoOptions])
 
+def with_engine(options: "VideoOptions") -> "VideoOptions":
+    """The options, with the fastest engine in place of auto: so workers take it too, and --resume compares it.
 
-def with_engine(options: "Options", photos: Sequence[str] = ()) -> "Options":
-    """The options, with the fastest engine in place of auto: then workers take it too, and --resume compares it.
-
-    photos: what int8 is calibrated on if the options name no pictures
+    Photos need no such step: MaskRCNN.of_files chooses for them.
     """
     if options.network.engine != AUTO:
         return options
-    return replace(options, network=choose(options.network, quiet_model(options), photos))
+    return replace(options, network=choose(options.network, quiet_model(options)))
 
 
 def benchmark(options: LoadOptions) -> int:

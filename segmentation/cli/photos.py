@@ -18,7 +18,7 @@ from typing import BinaryIO, Callable, Optional, Union
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.cli.choosing import benchmark, with_engine
+from segmentation.cli.choosing import benchmark
 from segmentation.cli.options import (
     DrawingOptions,
     Parser,
@@ -171,7 +171,6 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
         if not outputs and not files.begun:
             return 0
         tally = Tally(len(outputs))
-        options = with_engine(options, photos)
         photo_run = PhotoRun(options, names, load_network(options, photos), files, save)
         take_all(photo_run, outputs, tally, check_interrupt)
         files.finish()

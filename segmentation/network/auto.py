@@ -19,12 +19,11 @@ from typing import Optional
 
 import cv2
 import numpy as np
-import platformdirs
 
 from segmentation import SegmentationError
 from segmentation.files import complete_file
 from segmentation.network.comparing import LOOKED_AT, SHOWN, compare
-from segmentation.network.download import CACHE_NAME
+from segmentation.network.download import user_cache
 from segmentation.network.engines import AUTO, Engine, load_engine
 from segmentation.network.model import Model
 from segmentation.network.onnx.calibration import Calibration
@@ -124,10 +123,14 @@ def fastest(table: Iterable[Measured]) -> Measured:
 
 
 def say(table: Sequence[Measured]) -> None:
-    """Print what was measured, a line for each engine."""
-    for row in table:
+    """Print what was measured, a line for each engine; if there is one alone, how to get others."""
+    first, *others = table
+    info(f"{first.engine:<12} {first.precision}  {first.seconds:.3f} seconds a picture")
+    for row in others:
         info(f"{row.engine:<12} {row.precision}  {row.seconds:.3f} seconds a picture, "
-             f"{table[0].seconds / row.seconds:4.1f} times as fast as {table[0].engine}; {row.cost}")
+             f"{first.seconds / row.seconds:4.1f} times as fast as {first.engine}; {row.cost}")
+    if not others:
+        info("no other engine is installed: pip install onnx onnxruntime openvino")
 
 
 def much_faster(sha256_of_weights: str, options: NetworkOptions) -> Optional[Measured]:
@@ -149,7 +152,7 @@ def much_faster(sha256_of_weights: str, options: NetworkOptions) -> Optional[Mea
 
 def folder() -> Path:
     """Where tables are kept."""
-    return platformdirs.user_cache_path(CACHE_NAME, appauthor=False) / "engines"
+    return user_cache() / "engines"
 
 
 def kept_path(sha256_of_weights: str, calibration: Calibration, int8: bool) -> Path:

@@ -92,9 +92,9 @@ def test_nothing_to_calibrate_on_is_said(weights, tmp_path, monkeypatch):
 
 
 def test_few_photos_of_the_run_get_those_in_images_beside_them(photos):
-    assert len(Calibration(photos=(str(photos),)).pictures()) == 6
+    assert len(Calibration(photos=(str(photos),)).pictures) == 6
     assert str(Calibration(photos=(str(photos),))).startswith("6 pictures, photos of this run and those in images/")
-    assert len(Calibration(str(photos)).pictures()) == 3
+    assert len(Calibration(str(photos)).pictures) == 3
 
 
 def test_pictures_that_cannot_be_read_are_left_out_unless_all_are(weights, photos):

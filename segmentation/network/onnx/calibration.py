@@ -7,13 +7,13 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Optional
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from segmentation import SegmentationError
 from segmentation.files import fingerprint
@@ -41,6 +41,7 @@ class Calibration:
     photos: tuple[str, ...] = ()
     size: Size = "keep"
 
+    @cached_property
     def pictures(self) -> list[Path]:
         """Their paths, at most MOST, evenly from all. Raises SegmentationError if there are none."""
         names: Sequence[str] = (self.folder,) if self.folder else self.photos
@@ -59,11 +60,13 @@ class Calibration:
 
         A picture that cannot be read is left out. Raises SegmentationError if none can be read.
         """
+        from tqdm import tqdm  # a tenth of a second, which the start of a command does not wait for
+
         config = own_file(model.weights, ".config")
         rule, size = read_resizer(config) if config else model.resizer or OFFICIAL, parse_size(self.size)
         read = 0
         hidden = not (what and sys.stderr.isatty()) or is_quiet()
-        for path in tqdm(self.pictures()[:at_most], what, unit="picture", disable=hidden):
+        for path in tqdm(self.pictures[:at_most], what, unit="picture", disable=hidden):
             try:
                 image = read_photo(path)
             except SegmentationError as error:
@@ -76,7 +79,7 @@ class Calibration:
 
     def __str__(self) -> str:
         """What the pictures are, for people."""
-        count = len(self.pictures())
+        count = len(self.pictures)
         if self.folder:
             return f"{count} pictures of {self.folder}"
         own = len(self.photos) and f"photos of this run{' and those in images/' if len(self.photos) < FEW else ''}"
@@ -85,6 +88,6 @@ class Calibration:
     def key(self) -> str:
         """A hash of the pictures that the user has chosen; empty without a choice."""
         digest = sha256()
-        for path in self.pictures() if self.folder else ():
+        for path in self.pictures if self.folder else ():
             digest.update(fingerprint(path).encode())
         return digest.hexdigest() if self.folder else ""

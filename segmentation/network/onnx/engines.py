@@ -75,7 +75,7 @@ class OpenVINO:
     def __init__(self, openvino: Any, device: str, precision: str, model: Model, confidence: float, proposals: int,
                  proto: "Optional[ModelProto]" = None) -> None:
         winograd = (device, precision) == ("cpu", "fp32")  # in bf16 it is not faster and not exact enough
-        proto = proto or find_export(model, winograd)
+        proto = find_export(model, winograd) if proto is None else proto
         set_for_user(proto, confidence, proposals)
         core = openvino.Core()
 
