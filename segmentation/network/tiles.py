@@ -114,13 +114,16 @@ def merge(pieces: Pieces) -> tuple[np.ndarray, np.ndarray]:
     """(rows, masks) of the objects of which these are pieces or whole views; best first, as in Pieces.
 
     Of several whole views the one with the best score stays. A piece of an object that is there as a whole is left
-    out. Two pieces become one if their masks are the same where their boxes overlap.
+    out, whatever it was taken for: the lower half of a bus can look like a car. Two pieces become one if their masks
+    are the same where their boxes overlap.
     """
     rows, masks = pieces.rows.copy(), pieces.masks.copy()
     kept: list[int] = []
     for i in np.lexsort([-rows[:, 2], pieces.cut]).tolist():  # whole views first
-        others = [j for j in near(rows, i, kept) if rows[j, 1] == rows[i, 1]]
-        if any(is_view(rows, masks, i, j, pieces.cut[i]) for j in others if not pieces.cut[j]):
+        there = near(rows, i, kept)
+        others = [j for j in there if rows[j, 1] == rows[i, 1]]
+        wholes = [j for j in (there if pieces.cut[i] else others) if not pieces.cut[j]]
+        if any(is_view(rows, masks, i, j, pieces.cut[i]) for j in wholes):
             continue
         partner = next((j for j in others if pieces.cut[i] and pieces.cut[j] and agree(rows, masks, i, j)), None)
         if partner is None:

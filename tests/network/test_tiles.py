@@ -56,6 +56,12 @@ def test_a_piece_of_a_whole_object_is_left_out():
                   found(Tile(0, 0, 200, 100), (17, 0.7, 60, 20, 150, 60))) == [(17, 60, 20, 150, 60)]
 
 
+def test_a_piece_that_was_taken_for_another_class_is_left_out():
+    bus, car = (5, 0.9, 60, 20, 150, 60), (2, 0.95, 60, 40, 120, 60)
+    assert merged(found(Tile(0, 0, 200, 100), bus), found(LEFT, car)) == [(5, 60, 20, 150, 60)]
+    assert len(merged(found(Tile(0, 0, 200, 100), bus, car))) == 2  # seen whole: a car in front of a bus
+
+
 def test_two_pieces_of_an_object_become_one_with_the_mask_of_both():
     top = FULL.copy()
     top[8:] = 0  # the lower half is background
