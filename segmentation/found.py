@@ -9,13 +9,12 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.drawing.draw import Style, caption, draw_instances
-from segmentation.drawing.palettes import colors_for
+from segmentation.drawing.palettes import Color, colors_for
 from segmentation.files import AnyPath
 from segmentation.instances import Instances
 from segmentation.network.made import Made
 from segmentation.pictures import encode_picture, write_picture
 from segmentation.results.rows import Row, SeenPhoto, describe
-from segmentation.tracking.instance_ids import Color
 
 if TYPE_CHECKING:
     import supervision

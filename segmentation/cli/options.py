@@ -12,7 +12,7 @@ from PIL import ImageColor
 
 from segmentation import SegmentationError
 from segmentation.drawing.draw import EFFECTS, Style
-from segmentation.drawing.palettes import PALETTES
+from segmentation.drawing.palettes import PALETTES, Color
 from segmentation.instances import INTERPOLATIONS
 from segmentation.network.auto import much_faster
 from segmentation.network.engines import AUTO, DEVICES, PRECISIONS
@@ -25,7 +25,6 @@ from segmentation.network.tiles import Tiles
 from segmentation.network.weights import MODEL_FOLDER, ModelFiles, find_model
 from segmentation.pictures import read_photo
 from segmentation.terminal import info, visible
-from segmentation.tracking.instance_ids import Color
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -123,8 +122,8 @@ def add_drawing_options(parser: argparse.ArgumentParser, palette: str) -> "argpa
     group.add_argument("--no-boxes", action="store_true", help="draw no boxes (only overlay and outline do)")
     group.add_argument("--no-labels", action="store_true", help="draw no labels (only overlay and outline do)")
     group.add_argument("--palette", choices=PALETTES, default=palette,
-                       help="the model folder's colours in turn, a colour for each class, or one for each object "
-                            "(default: %(default)s)")
+                       help="the model folder's colours in turn, that of its class there, or one of its own for "
+                            "each object (default: %(default)s)")
     return group
 
 

@@ -36,7 +36,7 @@ from segmentation.cli.progress import Progress
 from segmentation.cli.result_options import add_result_options
 from segmentation.cli.run_paths import check_photo_paths, say_left_out
 from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
-from segmentation.drawing.palettes import colors_for
+from segmentation.drawing.palettes import Color, colors_for
 from segmentation.drawing.windows import display_answers, show
 from segmentation.files import check_folders, writing
 from segmentation.instances import Instances
@@ -51,7 +51,6 @@ from segmentation.results.rows import SeenPhoto, stem_of
 from segmentation.search import STEPS, VIDEO_SUFFIXES, find_photos, name_outputs, search_photos
 from segmentation.terminal import info, interruptible, quiet, run, warn
 from segmentation.threads import ReadAhead
-from segmentation.tracking.instance_ids import Color
 
 # Writes a picture: (the path of the result, BGR uint8, a text that says what made it).
 Save = Callable[[Path, np.ndarray, str], None]
@@ -80,8 +79,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_quiet(group)
     add_network_options(parser)
     add_drawing_options(parser, palette="colors").add_argument(
-        "--seed", type=number_in(0, 2**32 - 1, int), default=42, metavar="N",
-        help="decides which object gets which of the palette's colours (default: %(default)s)")
+        "--seed", type=number_in(0, 2**32 - 1, int), default=0, metavar="N",
+        help="with --palette colors, the number of the colour that the first object gets (default: %(default)s)")
     group = add_result_options(parser, "photos")
     group.add_argument("--coco-ids", type=path, metavar="FILE",
                        help="your own COCO file: --json takes from it the ids of images, by their file names, and of "

@@ -96,7 +96,7 @@ class VideoRun:
             stack.enter_context(self.stop)
             results = stack.enter_context(VideoResults(
                 options.results, facts.labels, facts.made, float(self.source.rate) / options.every, self.partial.state,
-                wanted_classes(facts.labels, options.network), self.partial.notes.replaces))
+                wanted_classes(facts.labels, options.network), self.partial.notes.replaces, facts.colors))
             self.annotate = Annotator(facts.labels, facts.colors, options.drawing.palette, options.drawing.style,
                                       results, self.partial.state)
             self.writer = self.open_output()

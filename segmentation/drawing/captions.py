@@ -6,8 +6,8 @@ from typing import NamedTuple, Optional
 import cv2
 import numpy as np
 
+from segmentation.drawing.palettes import Color
 from segmentation.instances import Instances
-from segmentation.tracking.instance_ids import Color
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 

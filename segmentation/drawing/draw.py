@@ -10,8 +10,8 @@ from imutils import build_montages
 
 from segmentation.drawing.captions import FONT, caption, draw_captions
 from segmentation.drawing.effects import EFFECTS, PAINT, cover, largest_first, picture_scale
+from segmentation.drawing.palettes import Color
 from segmentation.instances import Instances
-from segmentation.tracking.instance_ids import Color
 
 TILE = 300  # pixels a side, of the pictures in a panel
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Callable
 import cv2
 import numpy as np
 
+from segmentation.drawing.palettes import Color
 from segmentation.instances import Instances, paste_mask
-from segmentation.tracking.instance_ids import Color
 
 if TYPE_CHECKING:
     from segmentation.drawing.draw import Style

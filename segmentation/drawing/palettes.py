@@ -1,4 +1,8 @@
-"""Which colour each object gets."""
+"""Which colour each object gets.
+
+All colours are as light as each other to the eye, so that none of them stands out or drowns, and black text can be read
+on each. Only their hues differ. They come from even_color, those of the model folder's colors.txt as well.
+"""
 
 from collections.abc import Sequence
 from typing import Optional, Union
@@ -6,43 +10,63 @@ from typing import Optional, Union
 import numpy as np
 
 from segmentation.instances import Instances
-from segmentation.tracking.instance_ids import Color, class_colors, id_color
 
+Color = tuple[int, int, int]  # B, G, R, 0..255
 PALETTES = ("colors", "class", "instance")
 
+LIGHTNESS = 0.72  # of OKLCH, 0..1: a tint shows on a dark picture as well as on a light one
+STRONGEST = 0.19  # of OKLCH's chroma; stronger blues and pinks would draw the eye, as yellows cannot be so strong
+FIRST_HUE = 264  # degrees: a blue, which few photos of people, animals and rooms have
+GOLDEN_ANGLE = 180 * (3 - 5 ** 0.5)  # degrees, 137.5: multiples of it stay far apart, however many there are
 
-def colors_for(palette: str, found: Instances, net_colors: Sequence[Color], seed: int = 42,
+
+def colors_for(palette: str, found: Instances, net_colors: Sequence[Color], first: int = 0,
                ids: Optional[Union[Sequence[int], np.ndarray]] = None) -> list[Color]:
     """A (B, G, R) for each object of Instances, by one of the PALETTES.
 
-    "colors":   those of the model folder, net_colors [(B, G, R), ...], in an order that `seed` decides
-    "class":    one for each class, as in the tutorial
-    "instance": one for each object, all different
+    "colors":   those of the model folder, net_colors [(B, G, R), ...], in turn, from its number `first`
+    "class":    of the same colours one for each class
+    "instance": one for each object, all different, whatever the model folder has
     ids: numbers of the objects, (N,) int, that stay the same from frame to frame: by "colors" and "instance" an
          object then keeps its colour. None: an object's number is its place in `found`.
 
     Raises ValueError for another palette.
     """
-    if palette == "class":
-        by_class = class_colors(max(found.class_ids.tolist(), default=-1) + 1)
-        return [by_class[class_id] for class_id in found.class_ids]
-    if palette == "instance":
-        return [id_color(number) for number in (range(len(found)) if ids is None else ids)]
-    if palette != "colors":
+    if palette not in PALETTES:
         raise ValueError(f"palette must be one of {', '.join(PALETTES)}, got {palette!r}")
-    if ids is None:
-        return pick_colors(net_colors, len(found), seed)
-    # The numbers in a long video are large, so the first round of colours is repeated.
-    order = pick_colors(net_colors, len(net_colors), seed)
-    return [order[number % len(order)] for number in ids]
+    numbers = found.class_ids if palette == "class" else range(len(found)) if ids is None else ids
+    if palette == "instance":
+        return [even_color(number) for number in numbers]
+    start = first if palette == "colors" else 0
+    return [net_colors[(start + number) % len(net_colors)] for number in numbers]
 
 
-def pick_colors(palette: Sequence[Color], count: int, seed: int) -> list[Color]:
-    """`count` colours of a palette [(B, G, R), ...] in an order that `seed` decides.
+def even_color(number: int) -> Color:
+    """The (B, G, R) with a number from 0: neighbours in number have very different hues, and all are equally light.
 
-    No colour is repeated before all others have been used, so neighbours differ as long as possible.
+    >>> even_color(0), even_color(1)
+    ((252, 162, 119), (62, 118, 254))
     """
-    generator = np.random.default_rng(seed)
-    rounds = -(-count // len(palette))
-    order = [index for _ in range(rounds) for index in generator.permutation(len(palette))]
-    return [palette[index] for index in order[:count]]
+    hue = np.radians((FIRST_HUE + number * GOLDEN_ANGLE) % 360)
+    # The strongest chroma that a screen can show at this hue.
+    for chroma in np.arange(STRONGEST, 0, -0.005):
+        rgb = oklch_to_linear(LIGHTNESS, chroma, hue)
+        if ((rgb >= 0) & (rgb <= 1)).all():
+            break
+    encoded = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * np.abs(rgb) ** (1 / 2.4) - 0.055)  # sRGB, IEC 61966-2-1
+    red, green, blue = np.rint(255 * encoded).astype(int).tolist()
+    return blue, green, red
+
+
+def oklch_to_linear(lightness: float, chroma: float, hue: float) -> np.ndarray:
+    """A colour of OKLCH as linear sRGB, (3,) R, G, B; one that a screen cannot show is not in 0..1. hue: in radians
+
+    The matrices are those of OKLAB (Ottosson, "A perceptual color space for image processing", 2020).
+    """
+    lab = np.array([lightness, chroma * np.cos(hue), chroma * np.sin(hue)])
+    cones = np.array([[1, 0.3963377774, 0.2158037573],
+                      [1, -0.1055613458, -0.0638541728],
+                      [1, -0.0894841775, -1.2914855480]]) @ lab
+    return np.array([[4.0767416621, -3.3077115913, 0.2309699292],
+                     [-1.2684380046, 2.6097574011, -0.3413193965],
+                     [-0.0041960863, -0.7034186147, 1.7076147010]]) @ cones ** 3

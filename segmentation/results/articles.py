@@ -14,9 +14,9 @@ from typing import Any, Optional, Union
 import cv2
 import numpy as np
 
+from segmentation.drawing.palettes import Color
 from segmentation.instances import Instances
 from segmentation.polygons import find_edges
-from segmentation.tracking.instance_ids import Color
 
 LONG_SIDE = 1280  # pixels, at most, of a picture in the page
 JPEG_QUALITY = 85

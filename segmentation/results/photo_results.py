@@ -14,6 +14,7 @@ from typing import Any, Optional
 import numpy as np
 
 from segmentation import SegmentationError
+from segmentation.drawing.palettes import Color
 from segmentation.files import only_writer
 from segmentation.network.made import Made
 from segmentation.results.coco_ids import CocoIds
@@ -26,7 +27,6 @@ from segmentation.results.report import PageFormat, Report
 from segmentation.results.row_files import partial_path
 from segmentation.results.rows import SeenPhoto, describe
 from segmentation.terminal import warn
-from segmentation.tracking.instance_ids import Color
 
 TITLE = "Segmented photos"  # of the report
 

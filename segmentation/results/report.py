@@ -17,13 +17,13 @@ from typing import BinaryIO, Optional
 
 import numpy as np
 
+from segmentation.drawing.palettes import Color
 from segmentation.files import AnyPath, read_text
 from segmentation.instances import Instances
 from segmentation.network.made import PROGRAM, Made
 from segmentation.results.articles import END, about_of, article, failed_article, number, numbered, paragraph
 from segmentation.results.photo_files import PhotoFile, PhotoFormat, Record, key_of, read_record
 from segmentation.results.row_files import to_bytes
-from segmentation.tracking.instance_ids import Color
 
 BARS = 8  # classes that the chart shows; the others are folded away
 PAGE = Path(__file__).with_suffix(".html")

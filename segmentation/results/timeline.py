@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from segmentation import SegmentationError
+from segmentation.drawing.palettes import Color
 from segmentation.files import complete_file
-from segmentation.tracking.instance_ids import Color
 
 POINTS = 1000  # points in time that are kept at most: about as many as the plot has columns
 ROWS = 8  # classes with a row of their own

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from segmentation.drawing.palettes import Color
 from segmentation.network.made import Made
 from segmentation.results.labels import LabelFiles
 from segmentation.results.outputs import ObjectPictures, ResultOptions
@@ -19,7 +20,6 @@ from segmentation.results.row_formats import Csv, JsonLines, JsonList, RowFormat
 from segmentation.results.rows import SeenFrame, describe
 from segmentation.results.timeline import Timeline
 from segmentation.terminal import warn
-from segmentation.tracking.instance_ids import class_colors
 from segmentation.tracking.tracker import Tracker
 
 
@@ -34,6 +34,7 @@ class VideoResults:
     network_rate: how many frames a second the network runs on: the frame rate divided by --every
     state: from `state()` of the run to resume, with the tracker's as "ids"; None: a new run
     wanted, overwrite: as of LabelFiles
+    colors: a (B, G, R) for each class, of the plot; if there are fewer, they are repeated. None at all: grey
     tracker: numbers the objects; None without --track
 
     Raises SegmentationError if a file or folder cannot be written, or does not fit the state.
@@ -41,8 +42,9 @@ class VideoResults:
 
     def __init__(self, options: ResultOptions, labels: Sequence[str], made: Made, network_rate: float,
                  state: Optional[dict[str, Any]] = None, wanted: Optional[Sequence[int]] = None,
-                 overwrite: bool = False):
+                 overwrite: bool = False, colors: Sequence[Color] = ()):
         self.options, self.labels, self.made = options, labels, made
+        self.colors = {label: colors[i % len(colors)] for i, label in enumerate(labels) if colors}
         self.completed: list[tuple[Path, Path]] = []
         new, state = state is None, state or {}
         marks = state.get("rows", {})
@@ -87,8 +89,7 @@ class VideoResults:
         pairs = [(file.complete(), file.path) for file in self.rows.values()]
         if self.timeline and self.options.timeline:
             plot = temporary_path(self.options.timeline)
-            self.timeline.write(plot, dict(zip(self.labels, class_colors(len(self.labels)))),
-                                made=self.made.text)
+            self.timeline.write(plot, self.colors, made=self.made.text)
             pairs.append((plot, self.options.timeline))
         self.completed = pairs
         return pairs

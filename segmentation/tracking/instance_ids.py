@@ -1,6 +1,5 @@
-"""The same object in one frame after another: InstanceIds, and a colour for each."""
+"""The same object in one frame after another: InstanceIds."""
 
-import colorsys
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -8,7 +7,6 @@ import numpy as np
 
 from segmentation.instances import Instances
 
-Color = tuple[int, int, int]  # B, G, R, 0..255
 OVERLAP = 0.3  # intersection over union of two boxes from which they may show the same object
 
 
@@ -70,15 +68,3 @@ def box_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     shared = np.prod(np.clip(high - low, 0, None), axis=2, dtype=float)
     area = [np.prod(b[:, 2:] - b[:, :2], axis=1, dtype=float) for b in (boxes, others)]
     return shared / np.maximum(area[0][:, None] + area[1][None] - shared, 1)
-
-
-def class_colors(count: int) -> list[Color]:
-    """A (B, G, R) for each of `count` classes: the tutorial's colours, from numpy's generator with seed 42."""
-    colors = np.random.RandomState(42).randint(0, 255, (count, 3)).tolist()
-    return [(blue, green, red) for blue, green, red in colors]
-
-
-def id_color(number: int) -> Color:
-    """A (B, G, R) for an object's number: hues are a golden ratio apart, so that neighbours differ most."""
-    red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.85, 1)
-    return round(255 * blue), round(255 * green), round(255 * red)

@@ -8,11 +8,11 @@ from typing import Any, Optional
 import numpy as np
 
 from segmentation.drawing.draw import Style, caption, draw_instances
-from segmentation.drawing.palettes import colors_for
+from segmentation.drawing.palettes import Color, colors_for
 from segmentation.instances import Instances
 from segmentation.results.rows import SeenFrame
 from segmentation.results.video_results import VideoResults
-from segmentation.tracking.instance_ids import Color, InstanceIds
+from segmentation.tracking.instance_ids import InstanceIds
 from segmentation.video.looks import Look, StreamFrame
 
 

@@ -15,13 +15,13 @@ from typing import Callable, NamedTuple, Optional, Protocol, Union
 import av
 import numpy as np
 
+from segmentation.drawing.palettes import Color
 from segmentation.instances import Instances
 from segmentation.network.made import Made
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import ModelFiles
 from segmentation.terminal import info
 from segmentation.threads import Newest, ReadAhead
-from segmentation.tracking.instance_ids import Color
 from segmentation.video.container import PATIENCE
 from segmentation.video.follow import Follower
 from segmentation.video.resumable import PartialVideo

@@ -1,12 +1,13 @@
 """Which object gets which colour."""
 
+import cv2
 import numpy as np
 import pytest
 
-from segmentation.drawing.palettes import PALETTES, colors_for, pick_colors
+from segmentation.drawing.captions import ink
+from segmentation.drawing.palettes import PALETTES, colors_for, even_color
 from segmentation.instances import Instances
 from segmentation.network.weights import COLORS, MODEL_FOLDER, read_colors
-from segmentation.tracking.instance_ids import class_colors, id_color
 
 PALETTE = read_colors(MODEL_FOLDER / COLORS)
 
@@ -17,27 +18,46 @@ def found(*class_ids):
                      np.zeros((count, 15, 15), np.float32), (10, 10))
 
 
-def test_colours_repeat_with_the_seed_and_differ_while_they_can():
-    assert pick_colors(PALETTE, 20, 1) == pick_colors(PALETTE, 20, 1) != pick_colors(PALETTE, 20, 2)
-    assert set(pick_colors(PALETTE, 6, 5)) == set(PALETTE) and pick_colors(PALETTE, 0, 1) == []
-    assert set(pick_colors(PALETTE, 9, 5)) <= set(PALETTE)
-
-
-def test_the_models_colours_by_seed_and_by_number():
-    assert colors_for("colors", found(3, 3, 5), PALETTE, 7) == pick_colors(PALETTE, 3, 7)
-    order = pick_colors(PALETTE, len(PALETTE), 7)
-    assert colors_for("colors", found(3, 3), PALETTE, 7, ids=[4, 10**6]) == [order[4], order[10**6 % len(order)]]
+def test_the_models_colours_in_turn():
+    assert colors_for("colors", found(3, 3, 5), PALETTE) == PALETTE[:3]
+    assert colors_for("colors", found(3, 3), PALETTE, first=88) == PALETTE[88:90]
+    assert colors_for("colors", found(3, 3), PALETTE[:6], first=5) == [PALETTE[5], PALETTE[0]]
+    assert colors_for("colors", found(3, 3), PALETTE, 7, ids=[4, 10**6]) == [PALETTE[11], PALETTE[(10**6 + 7) % 90]]
 
 
 def test_a_class_has_its_colour_whatever_else_is_found():
-    colors = class_colors(90)
-    assert colors_for("class", found(17, 0, 17, 89), PALETTE) == [colors[17], colors[0], colors[17], colors[89]]
-    assert colors_for("class", found(0, 2), PALETTE, ids=[5, 6]) == [colors[0], colors[2]]
+    expected = [PALETTE[17], PALETTE[0], PALETTE[17], PALETTE[89]]
+    assert colors_for("class", found(17, 0, 17, 89), PALETTE) == expected
+    assert colors_for("class", found(0, 2), PALETTE, first=3, ids=[5, 6]) == [PALETTE[0], PALETTE[2]]
+    assert colors_for("class", found(0, 4), [(1, 2, 3), (4, 5, 6), (7, 8, 9)]) == [(1, 2, 3), (4, 5, 6)]
 
 
-def test_an_instance_has_its_own_colour():
-    assert colors_for("instance", found(1, 1, 1), PALETTE) == [id_color(0), id_color(1), id_color(2)]
-    assert colors_for("instance", found(1, 1), PALETTE, ids=[8, 3]) == [id_color(8), id_color(3)]
+def test_an_instance_has_its_own_colour_whatever_the_model_folder_has():
+    assert colors_for("instance", found(1, 1, 1), PALETTE[:2]) == [even_color(0), even_color(1), even_color(2)]
+    assert colors_for("instance", found(1, 1), PALETTE, ids=[8, 300]) == [even_color(8), even_color(300)]
+
+
+def lab(color):
+    """L 0..100, a, b of CIELAB, another space than that in which the colours are made."""
+    return cv2.cvtColor(np.float32([[color]]) / 255, cv2.COLOR_BGR2Lab)[0, 0]
+
+
+def test_the_model_folder_has_a_colour_for_each_class():
+    assert [even_color(number) for number in range(90)] == PALETTE
+    assert len(set(PALETTE)) == 90
+
+
+def test_colours_are_equally_light_and_no_grey_and_text_can_be_read_on_them():
+    light, a, b = np.transpose([lab(color) for color in PALETTE])
+    assert light.min() > 63 and light.max() < 72
+    assert np.hypot(a, b).min() > 30
+    assert {ink(color) for color in PALETTE} == {(0, 0, 0)}
+
+
+def test_neighbours_differ():
+    shades = np.array([lab(color) for color in PALETTE])
+    for apart in (1, 2, 3, 4):
+        assert np.linalg.norm(shades[apart:] - shades[:-apart], axis=1).min() > 40
 
 
 @pytest.mark.parametrize("palette", PALETTES)

@@ -9,7 +9,6 @@ from PIL import Image
 
 from segmentation import SegmentationError
 from segmentation.results.timeline import POINTS, ROWS, Timeline
-from segmentation.tracking.instance_ids import class_colors
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -74,7 +73,7 @@ def test_a_ninth_class_is_named():
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 125])
 def test_the_plot_is_a_picture(tmp_path, frames):
-    colors = dict(zip(["cat", "dog"], class_colors(2)))
+    colors = {"cat": (255, 0, 0), "dog": (0, 160, 255)}
     filled(frames).write(tmp_path / "new" / "plot.png", colors, "$a_clip$.mp4")
     with Image.open(tmp_path / "new" / "plot.png") as picture:
         assert picture.format == "PNG" and picture.width == 1200

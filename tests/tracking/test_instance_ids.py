@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from segmentation.instances import Instances
-from segmentation.tracking.instance_ids import InstanceIds, class_colors, id_color
+from segmentation.tracking.instance_ids import InstanceIds
 
 
 def found(*objects):
@@ -41,9 +41,3 @@ def test_the_state_goes_on_after_a_stop():
     one(frames[0])
     other = InstanceIds(json.loads(json.dumps(one.state)))
     assert one(frames[1]) == other(frames[1]) == [0, 1]
-
-
-def test_colours_are_the_tutorials_by_class_and_differ_by_number():
-    generator = np.random.RandomState(42)
-    assert class_colors(90) == [tuple(row) for row in generator.randint(0, 255, (90, 3)).tolist()]
-    assert len({id_color(number) for number in range(20)}) == 20
