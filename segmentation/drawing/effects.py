@@ -48,9 +48,13 @@ def largest_first(found: Instances) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
-    """Each object tinted in its colour, the larger first, so that small ones stay visible."""
+    """Each object tinted in its colour, with a thin line along its edge; the larger first, so that small ones stay
+    visible.
+    """
+    width = max(1, round(picture_scale(image)))
     for i in largest_first(found):
         blend(image[found.crop(i)], found.mask(i), colors[i], style.opacity)
+        draw_edge(image, found, i, colors[i], width)
 
 
 def blend(roi: np.ndarray, mask: np.ndarray, color: Color, opacity: float) -> None:
@@ -68,13 +72,18 @@ def blend(roi: np.ndarray, mask: np.ndarray, color: Color, opacity: float) -> No
 
 
 def outline(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
-    """A line in the object's colour along the edge of its mask and of its holes; the larger objects come first."""
+    """A line in the object's colour along its edge; the larger objects come first."""
     width = max(2, round(2 * picture_scale(image)))
     for i in largest_first(found):
-        edges, _ = cv2.findContours(found.mask(i).view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        # The stairs of single pixels are drawn as the straight line that they stand for, which is faster, too.
-        smooth = [cv2.approxPolyDP(edge, 0.8, closed=True) + found.boxes[i, :2] for edge in edges]
-        cv2.polylines(image, smooth, True, colors[i], width, cv2.LINE_AA)
+        draw_edge(image, found, i, colors[i], width)
+
+
+def draw_edge(image: np.ndarray, found: Instances, i: int, color: Color, width: int) -> None:
+    """Draw a smooth line, `width` pixels wide, along the edge of object i and of its holes."""
+    edges, _ = cv2.findContours(found.mask(i).view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    # The stairs of single pixels are drawn as the straight line that they stand for, which is faster, too.
+    smooth = [cv2.approxPolyDP(edge, 0.8, closed=True) + found.boxes[i, :2] for edge in edges]
+    cv2.polylines(image, smooth, True, color, width, cv2.LINE_AA)
 
 
 def blur(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:

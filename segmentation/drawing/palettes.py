@@ -16,7 +16,7 @@ PALETTES = ("colors", "class", "instance")
 
 LIGHTNESS = 0.72  # of OKLCH, 0..1: a tint shows on a dark picture as well as on a light one
 STRONGEST = 0.19  # of OKLCH's chroma; stronger blues and pinks would draw the eye, as yellows cannot be so strong
-FIRST_HUE = 264  # degrees: a blue, which few photos of people, animals and rooms have
+FIRST_HUE = 350  # degrees: a pink, rare in photos; then come a green, a blue and an orange
 GOLDEN_ANGLE = 180 * (3 - 5 ** 0.5)  # degrees, 137.5: multiples of it stay far apart, however many there are
 
 
@@ -45,7 +45,7 @@ def even_color(number: int) -> Color:
     """The (B, G, R) with a number from 0: neighbours in number have very different hues, and all are equally light.
 
     >>> even_color(0), even_color(1)
-    ((252, 162, 119), (62, 118, 254))
+    ((181, 106, 248), (10, 184, 132))
     """
     hue = np.radians((FIRST_HUE + number * GOLDEN_ANGLE) % 360)
     # The strongest chroma that a screen can show at this hue.

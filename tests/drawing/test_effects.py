@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segmentation.drawing.draw import Style, draw_instances
-from segmentation.drawing.effects import CELLS, EFFECTS, coarse, cover, hiding_mask, mix, soften
+from segmentation.drawing.effects import CELLS, EFFECTS, blend, coarse, cover, hiding_mask, mix, soften
 from segmentation.instances import Instances, paste_mask
 
 RED = (0, 0, 255)
@@ -91,8 +91,18 @@ def test_wrong_styles_say_what_must_be(wrong, message):
 @pytest.mark.parametrize("opacity", [0, 0.25, 1])
 def test_the_overlay_is_as_opaque_as_asked(picture, opacity):
     result = drawn(picture, instances((50, 50, 100, 100)), "overlay", opacity=opacity, boxes=False, labels=False)
-    expected = (1 - opacity) * picture[50:100, 50:100] + opacity * np.array(RED)
-    assert np.abs(result[50:100, 50:100] - expected).max() <= 1
+    expected = (1 - opacity) * picture[52:98, 52:98] + opacity * np.array(RED)
+    assert np.abs(result[52:98, 52:98] - expected).max() <= 1
+
+
+def test_the_overlay_has_a_thin_line_along_the_edge(picture):
+    result = drawn(picture, instances((50, 50, 100, 100)), "overlay", boxes=False, labels=False)
+    flat = picture.copy()
+    blend(flat[50:100, 50:100], np.ones((50, 50), bool), RED, 0.4)
+    line = (result != flat).any(2)
+    assert line[50, 50:100].all() and line[50:100, 99].all() and not line[53:97, 53:97].any()
+    assert np.abs(result[50, 60:90] - np.array(RED)).max() <= 40  # it is smooth
+    assert np.array_equal(np.delete(result, slice(47, 103), 0), np.delete(picture, slice(47, 103), 0))
 
 
 def test_an_outline_follows_the_edge_and_fills_nothing():
