@@ -1,4 +1,4 @@
-"""README and annotators.md against the scripts: their commands parse, and it names every option with its default."""
+"""README and pages of docs against the scripts: their commands parse, and it names every option with its default."""
 
 import argparse
 import re
@@ -9,10 +9,10 @@ from conftest import ROOT
 
 from segmentation.cli import photos, videos
 
-ANNOTATORS = (ROOT / "docs/annotators.md").read_text(encoding="utf-8")
+PAGES = "".join((ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("annotators", "counting"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PARSERS = {"mask_rcnn.py": photos.make_parser, "mask_rcnn_video.py": videos.make_parser}
-COMMANDS = re.findall(r"python3? (\w+\.py)( .*)?$", README + ANNOTATORS, re.M)
+COMMANDS = re.findall(r"python3? (\w+\.py)( .*)?$", (README + PAGES).replace("\\\n", ""), re.M)
 
 
 def test_readme_has_commands():

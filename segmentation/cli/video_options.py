@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from segmentation.cli.finding import several_videos
 from segmentation.cli.options import (
@@ -24,6 +24,7 @@ from segmentation.cli.options import (
 from segmentation.cli.result_options import add_result_options
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions, check_hiding
+from segmentation.tracking.boundaries import BoundaryText, parse_line, parse_zone
 from segmentation.video.container import LARGEST_RATE, SMALLEST_RATE, makes_sense
 from segmentation.video.sink import find_encoder
 
@@ -69,6 +70,14 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--track", action="store_true",
                        help="number the objects: each keeps its number, and with --palette instance its colour, over "
                             "the whole video")
+    group.add_argument("--count-line", type=boundary(parse_line), action=Counted, default=[],
+                       metavar="X0,Y0,X1,Y1[,NAME]",
+                       help="count the objects that cross this line, in and out, by class; turns --track on. Pixels, "
+                            "or per cent such as 50%%; in is from the left to the right of the line; once for each "
+                            "line")
+    group.add_argument("--count-zone", type=boundary(parse_zone), action=Counted, default=[],
+                       metavar="X0,Y0,X1,Y1,X2,Y2,...[,NAME]",
+                       help="the same of a zone, by its corners: in is into it; how many are in it is counted too")
     group.add_argument("--frames", type=path, metavar="DIR",
                        help="the frames that the network sees as JPEGs, with nothing drawn on them")
     group.add_argument("--timeline", type=path, metavar="FILE",
@@ -84,6 +93,25 @@ def add_worker_options(parser: argparse.ArgumentParser) -> None:
                             "the memory lasts (default: this process alone)")
     group.add_argument("--scheduler", metavar="ADDRESS",
                        help="have the work done by the Dask cluster of this scheduler, such as tcp://host:8786")
+
+
+class Counted(argparse.Action):
+    """Adds a line or zone to its list, and turns --track on, whose numbers tell the objects apart."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: Optional[str] = None) -> None:
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), values])
+        namespace.track = True
+
+
+def boundary(parse: Callable[[str], BoundaryText]) -> Callable[[str], BoundaryText]:
+    """An argparse type: --count-line or --count-zone. parse: of boundaries.py"""
+    def parsed(text: str) -> BoundaryText:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error}; got {text!r}") from error
+    return parsed
 
 
 def workers(text: str) -> Union[int, str]:

@@ -26,6 +26,8 @@ from segmentation.results.labels import check_no_frames
 from segmentation.results.row_files import partial_path
 from segmentation.results.video_results import VideoResults
 from segmentation.terminal import info, warn
+from segmentation.tracking.crossings import Crossings
+from segmentation.tracking.tracker import Tracker
 from segmentation.video.annotate import Annotator
 from segmentation.video.looks import EncodedFrame, Item, Look, VideoLooks
 from segmentation.video.resumable import PartialVideo, PartialWriter
@@ -50,6 +52,7 @@ def open_video(job: Job, find_files: Callable[[], ModelFiles]) -> tuple[VideoSou
         stack.callback(source.close)
         if source.live and options.resume:
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
+        results.counting.place(source.size_wh)  # to say now what lies outside the picture
         partial = stack.enter_context(PartialVideo(job.output, beside, [partial_path(path) for path in rows],
                                                    options.overwrite, job.resume))
         if partial.earlier is None and not partial.notes.replaces:
@@ -98,13 +101,22 @@ class VideoRun:
                 options.results, facts.labels, facts.made, float(self.source.rate) / options.every, self.partial.state,
                 wanted_classes(facts.labels, options.network), self.partial.notes.replaces, facts.colors))
             self.annotate = Annotator(facts.labels, facts.colors, options.drawing.palette, options.drawing.style,
-                                      results, self.partial.state)
+                                      results, self.partial.state, self.crossings(results.tracker))
             self.writer = self.open_output()
             stopped = self.write(results)
             self.report()
             if self.source.trouble and stopped is None:
                 warn(f"[ERROR] {self.source.trouble}; what could be read is in {self.job.output}")
         return 128 + stopped if stopped is not None else 1 if self.source.trouble else 0
+
+    def crossings(self, tracker: Optional[Tracker]) -> Optional[Crossings]:
+        """Counts the objects at the lines and zones that the options ask for. None: they ask for none."""
+        boundaries = self.options.results.counting.place(self.source.size_wh)
+        if not boundaries or tracker is None:
+            return None
+        # The tracker gives no number again after so many frames.
+        patience = self.options.every * (tracker.missing + 1)
+        return Crossings(boundaries, patience, tracker.lasting, (self.partial.state or {}).get("crossings"))
 
     # ---- Its steps -------------------------------------------------------------------------------------------
 
@@ -245,11 +257,23 @@ class VideoRun:
         for label, count in annotate.seen.most_common():
             objects = f"{distinct[label]} objects, " if label in distinct else ""
             info(f"{label}: {objects}seen {count} times on {annotate.network_frames} frames")
+        self.report_crossings()
         stages = {stage: annotate.seconds[stage] for stage in ("decode", "network", "follow", "draw", "encode")
                   if stage != "follow" or stage in annotate.seconds}
         stages["encode"] += self.writer.seconds
         info("seconds per frame: " + ", ".join(f"{stage} {seconds / max(new, 1):.4f}"
                                                for stage, seconds in stages.items()))
+
+    def report_crossings(self) -> None:
+        """Print what was counted at lines and zones, also of several videos: it is what the run is for."""
+        of_video = f"{self.job.input}: " if self.options.several else ""
+        for boundary, counts in self.annotate.count_crossings():
+            for label, count in counts.items():
+                zone = f", {count.objects} objects, {count.inside} inside at the end" if boundary.closed else ""
+                info(f"{of_video}{boundary.name}: {label}: {count.into} in, {count.out} out{zone}", always=True)
+            if not counts:
+                info(f"{of_video}{boundary.name}: nothing {'was in it' if boundary.closed else 'crossed it'}",
+                     always=True)
 
 
 def display_is_there() -> bool:

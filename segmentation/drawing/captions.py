@@ -31,15 +31,16 @@ def caption(found: Instances, i: int, labels: Sequence[str], number: Optional[in
 
 
 def draw_captions(image: np.ndarray, boxes: np.ndarray, texts: Sequence[str], colors: Sequence[Color],
-                  scale: float) -> None:
+                  scale: float, free: Optional[np.ndarray] = None) -> None:
     """Draw a text for each object on a plate of its colour. The plates do not cover each other where there is room.
 
     image: BGR uint8 (H, W, 3), changed in place
     boxes: (N, 4) pixels x0, y0, x1, y1, exclusive; the first may choose their places first
     scale: of the text, 1 for a picture of usual size
+    free: (M, 4) rooms x0, y0, x1, y1 that stay free where there is room elsewhere
     """
     plates = [measured(text, scale) for text in texts]
-    corners = places(boxes, [(plate.width, plate.height) for plate in plates], (image.shape[0], image.shape[1]))
+    corners = places(boxes, [(plate.width, plate.height) for plate in plates], (image.shape[0], image.shape[1]), free)
     # The last of the list first: should two plates meet, the better object's stays readable.
     for plate, (left, top), color in reversed([*zip(plates, corners, colors)]):
         cv2.rectangle(image, (left, top), (left + plate.width - 1, top + plate.height - 1), color, cv2.FILLED)
@@ -55,20 +56,23 @@ def measured(text: str, scale: float) -> Plate:
 
 
 def places(boxes: np.ndarray, sizes_wh: Sequence[tuple[int, int]],
-           image_hw: tuple[int, int]) -> list[tuple[int, int]]:
+           image_hw: tuple[int, int], free: Optional[np.ndarray] = None) -> list[tuple[int, int]]:
     """The top left corner (x, y) of a plate for each box: the first of its candidates that covers no earlier plate.
+
+    free: (M, 4) rooms that are as if they held plates already
 
     Where all cover one, it is the candidate that covers least. All lie in the picture as far as they fit into it.
 
     >>> places(np.array([[10, 50, 90, 90], [20, 50, 99, 90]]), [(40, 16), (40, 16)], (100, 200))
     [(10, 34), (59, 34)]
     """
-    taken = np.empty((0, 4), int)
+    free = np.empty((0, 4), int) if free is None else free
+    taken = free
     for box, (width, height) in zip(boxes.tolist(), sizes_wh):
         rooms = [inside((x, y, x + width, y + height), image_hw) for x, y in candidates(box, width, height)]
         near = np.array([room for room in rooms if touches(room, box)] or rooms)                     # (8 or fewer, 4)
         taken = np.concatenate([taken, near[[covered(near, taken).argmin()]]])
-    return [(left, top) for left, top, _, _ in taken.tolist()]
+    return [(left, top) for left, top, _, _ in taken[len(free):].tolist()]
 
 
 def candidates(box: Sequence[int], width: int, height: int) -> list[tuple[int, int]]:

@@ -65,7 +65,7 @@ class Style:
 
 
 def draw_instances(image: np.ndarray, found: Instances, captions: Sequence[str], colors: Sequence[Color],
-                   style: Optional[Style] = None) -> None:
+                   style: Optional[Style] = None, free: Optional[np.ndarray] = None) -> None:
     """Draw the objects onto the picture itself.
 
     image: BGR uint8 (H, W, 3), changed in place
@@ -73,6 +73,7 @@ def draw_instances(image: np.ndarray, found: Instances, captions: Sequence[str],
     captions: a text for each object, see caption()
     colors: a (B, G, R) for each object
     style: a Style; None: Style()
+    free: (M, 4) rooms that captions leave free, see draw_captions
 
     Larger boxes are drawn first, so that small objects stay visible; all text is drawn last.
     """
@@ -84,7 +85,7 @@ def draw_instances(image: np.ndarray, found: Instances, captions: Sequence[str],
         x0, y0, x1, y1 = found.boxes[i].tolist()
         cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), colors[i], max(2, round(2 * scale)))
     if labels:
-        draw_captions(image, found.boxes, captions, colors, scale)
+        draw_captions(image, found.boxes, captions, colors, scale, free)
 
 
 def segmentation_steps(image: np.ndarray, found: Instances, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

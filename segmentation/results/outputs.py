@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
@@ -12,6 +12,7 @@ from segmentation.pictures import write_picture
 from segmentation.results.cutouts import cut_out, instance_map, object_mask, safe_name
 from segmentation.results.rows import Seen
 from segmentation.search import INSTANCES, PICTURE_BYTES, shorten
+from segmentation.tracking.boundaries import CountOptions
 
 HIDING = ("blur", "pixelate")  # the effects that hide objects
 SUFFIXES = {"json": (".json", ".jsonl"), "label_studio": (".json",), "csv": (".csv",), "report": (".html", ".htm"),
@@ -35,8 +36,9 @@ class ResultOptions:
     frames: a folder, for the frames of a video that the network sees
     yolo, labelme: folders, for the labels of each picture in these formats
     label_studio: a file of tasks for Label Studio, of photos
+    counting: the lines and zones of a video where objects are counted
 
-    Raises ValueError for a file of another format, or if each_mask or polygons or coco_ids goes with nothing.
+    Raises ValueError for a file of another format, or if each_mask, polygons, coco_ids or counting goes with nothing.
     """
 
     json: Optional[Path] = None
@@ -54,6 +56,7 @@ class ResultOptions:
     yolo: Optional[Path] = None
     labelme: Optional[Path] = None
     label_studio: Optional[Path] = None
+    counting: CountOptions = field(default_factory=CountOptions)
 
     def __post_init__(self) -> None:
         for name, suffixes in SUFFIXES.items():
@@ -64,6 +67,8 @@ class ResultOptions:
             raise ValueError("--each-mask needs --masks, the folder to write to")
         if (self.polygons or self.coco_ids) and not self.json:
             raise ValueError(f"--{'polygons' if self.polygons else 'coco-ids'} needs --json, the file that has them")
+        if self.counting and not self.track:
+            raise ValueError("--count-line and --count-zone need --track, the numbers of the objects")
 
     def label_files(self, stem: Path) -> dict[str, Path]:
         """The label files of a picture, by option. stem: what they are named after, see Seen.stem

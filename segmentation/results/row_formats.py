@@ -51,13 +51,17 @@ class JsonList(JsonLines):
 
 
 class Csv(RowFormat):
-    """A table for spreadsheets: the file, or the frame and its time, then the columns."""
+    """A table for spreadsheets: the file, or the frame and its time, then the columns.
+
+    tracked, counted: whether there is the number of each object, and what it has crossed
+    """
 
     columns = ("label", "score", "x0", "y0", "x1", "y1", "mask_area", "red", "green", "blue", "model")
 
-    def __init__(self, video: bool, tracked: bool = False):
+    def __init__(self, video: bool, tracked: bool = False, counted: bool = False):
         self.first = (("frame", "time") if video else ("file",)) + (("track",) if tracked else ())
-        self.head = csv_line([*self.first, *self.columns])
+        self.last = ("crossed",) if counted else ()
+        self.head = csv_line([*self.first, *self.columns, *self.last])
 
     def text(self, rows: Sequence[Row]) -> str:
         return "".join(map(self.line, rows))
@@ -66,7 +70,7 @@ class Csv(RowFormat):
         """A row as a line of the table."""
         x, y, width, height = row["bbox"]
         return csv_line([*(row[name] for name in self.first), row["label"], row["score"], x, y, x + width, y + height,
-                         row["area"], *row["color"], row["model"]])
+                         row["area"], *row["color"], row["model"], *("; ".join(row[name]) for name in self.last)])
 
 
 def csv_line(values: Iterable[Any]) -> str:

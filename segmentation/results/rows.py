@@ -64,6 +64,7 @@ class SeenFrame:
     image_id: the frame's number, from 0
     time: in seconds
     tracks: with --track, the number of each object over the whole video; else None
+    crossings: with --count-line or --count-zone, what each object has crossed, such as ["gate in"]; else None
     """
 
     image: np.ndarray
@@ -71,14 +72,19 @@ class SeenFrame:
     image_id: int
     time: float
     tracks: Optional[Sequence[int]] = None
+    crossings: Optional[Sequence[Sequence[str]]] = None
 
     def where(self) -> Row:
         """The entries of a row that say where its object is."""
         return {"frame": self.image_id, "time": round(self.time, 6)}
 
     def track(self, i: int) -> Row:
-        """The entries of a row that say which object of the whole video object i is; empty without --track."""
-        return {} if self.tracks is None else {"track": self.tracks[i]}
+        """The entries of a row that say which object of the whole video object i is, and what it has crossed.
+
+        Empty without --track.
+        """
+        tracked = {} if self.tracks is None else {"track": self.tracks[i]}
+        return tracked if self.crossings is None else {**tracked, "crossed": list(self.crossings[i])}
 
     @property
     def stem(self) -> Path:

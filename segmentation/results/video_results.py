@@ -114,5 +114,5 @@ def row_files(options: ResultOptions) -> dict[str, tuple[Path, RowFormat]]:
     if options.json:
         files["json"] = options.json, JsonLines() if options.json.suffix.lower() == ".jsonl" else JsonList()
     if options.csv:
-        files["csv"] = options.csv, Csv(video=True, tracked=options.track)
+        files["csv"] = options.csv, Csv(video=True, tracked=options.track, counted=bool(options.counting))
     return files

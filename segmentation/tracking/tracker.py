@@ -145,5 +145,6 @@ def find_classes() -> tuple[Any, Any]:
         from supervision import Detections
         from trackers import ByteTrackTracker
     except ImportError as error:
-        raise SegmentationError('--track needs more packages: pip install "trackers>=2.1"') from error
+        raise SegmentationError('--track, --count-line and --count-zone need more packages: pip install '
+                                '"trackers>=2.1"') from error
     return ByteTrackTracker, Detections

@@ -7,11 +7,14 @@ from typing import Any, Optional
 
 import numpy as np
 
+from segmentation.drawing.counts import CountsPicture
 from segmentation.drawing.draw import Style, caption, draw_instances
 from segmentation.drawing.palettes import Color, colors_for
 from segmentation.instances import Instances
 from segmentation.results.rows import SeenFrame
 from segmentation.results.video_results import VideoResults
+from segmentation.tracking.boundaries import Boundary
+from segmentation.tracking.crossings import Count, Crossings, foot
 from segmentation.tracking.instance_ids import InstanceIds
 from segmentation.video.looks import Look, StreamFrame
 
@@ -25,6 +28,7 @@ class Annotator:
     style: how the objects are drawn
     results: gets each fresh frame; None: there are no results
     state: from `state()` of the run to resume; None: a new run
+    crossings: counts the objects that the tracker numbers at lines and zones; None: there are none
 
     seen: how often each label was seen
     network_frames: how many fresh frames there were
@@ -33,10 +37,11 @@ class Annotator:
 
     def __init__(self, labels: Sequence[str], colors: Sequence[Color], palette: str = "class",
                  style: Optional[Style] = None, results: Optional[VideoResults] = None,
-                 state: Optional[dict[str, Any]] = None):
+                 state: Optional[dict[str, Any]] = None, crossings: Optional[Crossings] = None):
         state = state or {"ids": None, "last": [], "seen": {}, "network_frames": 0}
         self.labels, self.net_colors, self.palette, self.style = labels, colors, palette, style or Style()
         self.results, self.tracker = results, results.tracker if results else None
+        self.crossings = crossings
         self.instance_ids = InstanceIds(state["ids"]) if palette == "instance" and not self.tracker else None
         self.ids: list[int] = state["last"]  # of the objects of the last fresh frame
         self.seen: Counter[str] = Counter(state["seen"])
@@ -48,12 +53,18 @@ class Annotator:
         """The image of the Look with its objects drawn: BGR uint8 (H, W, 3), the same array."""
         if look.fresh:
             self.note(look)
+        elif self.crossings:
+            self.crossings(look.found, self.ids, fresh=False)
         began = time.perf_counter()
         captions, colors = self.captions(look.found), self.colors(look.found)
         # An object that has left the picture has an empty box.
         shown = np.flatnonzero((look.found.boxes[:, 2:] > look.found.boxes[:, :2]).all(1))
+        counts = CountsPicture(self.crossings.boundaries, self.crossings.counts, self.labels,
+                               look.image) if self.crossings else None
         draw_instances(look.image, look.found[shown], [captions[i] for i in shown], [colors[i] for i in shown],
-                       self.style)
+                       self.style, counts.rooms if counts else None)
+        if counts:
+            counts.draw([foot(box) for box in look.found.boxes[shown].tolist()])
         self.add_seconds("draw", time.perf_counter() - began)
         return look.image
 
@@ -72,9 +83,10 @@ class Annotator:
         give_ids = self.tracker or self.instance_ids
         self.ids = give_ids(look.found) if give_ids else []
         self.count(look.found)
+        crossed = self.crossings(look.found, self.ids) if self.crossings else None
         if self.results:
             self.results.add(SeenFrame(look.image, look.found, look.number, float(look.time),
-                                       self.ids if self.tracker else None))
+                                       self.ids if self.tracker else None, crossed))
 
     def count(self, found: Instances) -> None:
         """Count the objects of a fresh frame."""
@@ -96,9 +108,18 @@ class Annotator:
         distinct: dict[int, int] = self.tracker.count_distinct() if self.tracker else {}
         return Counter({self.labels[class_id]: count for class_id, count in distinct.items()})
 
+    def count_crossings(self) -> list[tuple[Boundary, dict[str, Count]]]:
+        """Each line and zone, and by label what was counted there so far, the most first; empty without any."""
+        if not self.crossings:
+            return []
+        return [(boundary, {self.labels[class_id]: count for class_id, count in
+                            sorted(counts.items(), key=lambda entry: -entry[1].into - entry[1].out)})
+                for boundary, counts in zip(self.crossings.boundaries, self.crossings.counts)]
+
     def state(self) -> dict[str, Any]:
         """All that a run needs to continue after this frame, as plain values."""
         # Copies: they are saved later, when the next frames have changed the originals.
         ids = self.tracker.state() if self.tracker else dict(self.instance_ids.state) if self.instance_ids else None
         return {"ids": ids, "last": list(self.ids), "seen": dict(self.seen), "network_frames": self.network_frames,
+                **({"crossings": self.crossings.state()} if self.crossings else {}),
                 **(self.results.state() if self.results else {})}

@@ -8,14 +8,15 @@ from segmentation.cli import photos, video_options
 from segmentation.cli.options import DrawingOptions, parse, what_decides
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions
+from segmentation.tracking.boundaries import CountOptions
 
-GROUPS = (NetworkOptions, DrawingOptions, ResultOptions)
+GROUPS = (NetworkOptions, DrawingOptions, ResultOptions, CountOptions)
 
 
 def names(kind):
     """The names of a dataclass's fields, with those of the groups in place of the groups."""
     return {name for group in (kind, *GROUPS) for name in (field.name for field in fields(group))} - {
-        "network", "drawing", "results"}
+        "network", "drawing", "results", "counting"}
 
 
 def given(parser):

@@ -19,6 +19,7 @@ pytest.importorskip("matplotlib")  # of the plots
 
 FRAMES = 60
 FILES = ["--json", "rows.json", "--csv", "rows.csv", "--timeline", "plot.png"]
+COUNT = ["--count-line", "100,0,100,240", "--count-zone", "0,0,90,0,90,240,0,240"]
 
 
 class Moments:
@@ -75,17 +76,22 @@ def run(segment, net, tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.parametrize("name", ["out.avi", "out.mp4"])
-def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_files(run, net, tmp_path, monkeypatch, name, capsys):
+@pytest.mark.parametrize("name, options", [("out.avi", []), ("out.mp4", COUNT)])
+def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_files(run, net, tmp_path, monkeypatch, name, options,
+                                                                         capsys):
     folder = tmp_path / "run"
-    assert run(name) == 0
+    if options:
+        pytest.importorskip("trackers", reason="counting needs the package trackers")
+    assert run(name, *options) == 0
+    counted = [line for line in capsys.readouterr().out.splitlines() if "line 1" in line or "zone 1" in line]
+    assert len(counted) == len(options) / 2
     expected = contents(folder, name)
     assert len(expected[0]) == FRAMES and sorted(expected[1]) == ["plot.png", "rows.csv", "rows.json"]
     shutil.rmtree(folder)
     with monkeypatch.context() as patch:
         moments = Moments(folder, tmp_path / "first", patch)
         net.hook = lambda number: moments.copy("net") if number in (20, 50, 55) else None
-        assert run(name) == 0
+        assert run(name, *options) == 0
         copies = moments.end()
     assert contents(folder, name) == expected and len(copies) > 15
     while_resumed = next(copy for copy in copies if copy.name.endswith("net") and "[48, " in
@@ -95,12 +101,14 @@ def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_files(run, ne
     with monkeypatch.context() as patch:
         moments = Moments(folder, tmp_path / "second", patch)
         net.hook = lambda number: moments.copy("net") if number == 55 else None
-        assert run(name, "--resume") == 0
+        assert run(name, *options, "--resume") == 0
         copies += moments.end()
     net.hook = lambda number: None
     for copy in copies:
         shutil.rmtree(folder)
         shutil.copytree(copy, folder)
         capsys.readouterr()
-        assert run(name, "--resume") == 0, (copy.name, capsys.readouterr().err)
+        assert run(name, *options, "--resume") == 0, (copy.name, capsys.readouterr().err)
         assert contents(folder, name) == expected, copy.name
+        out = capsys.readouterr().out
+        assert set(counted) <= set(out.splitlines()) or "is complete" in out or "is done already" in out, copy.name

@@ -59,6 +59,16 @@ def test_a_row_of_a_photo_has_its_file_and_one_of_a_frame_its_time_and_tracks(se
     assert second["track"] == 5 and "track" not in describe(at_frame(seen, 3), LABELS, MADE.model)[0]
 
 
+def test_a_row_says_what_its_object_has_crossed(seen):
+    frame = dataclasses.replace(at_frame(seen, 3, [12, 5]), crossings=[["gate in", "yard, north in"], []])
+    rows = describe(frame, LABELS, MADE.model)
+    assert [row["crossed"] for row in rows] == [["gate in", "yard, north in"], []]
+    form = Csv(video=True, tracked=True, counted=True)
+    table = list(csv.DictReader((form.head + form.text(rows)).splitlines()))
+    assert [(row["track"], row["model"], row["crossed"]) for row in table] == [
+        ("12", "stub", "gate in; yard, north in"), ("5", "stub", "")]
+
+
 def test_the_mask_of_a_row_is_that_of_the_instances(seen):
     found = dataclasses.replace(seen.found, threshold=0.9, interpolation="nearest")
     for i, row in enumerate(describe(dataclasses.replace(seen, found=found), LABELS, MADE.model)):
