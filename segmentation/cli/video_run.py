@@ -52,7 +52,7 @@ def open_video(job: Job, find_files: Callable[[], ModelFiles]) -> tuple[VideoSou
         stack.callback(source.close)
         if source.live and options.resume:
             raise SegmentationError("--resume needs a file: a camera or stream cannot be gone back in")
-        results.counting.place(source.size_wh)  # to say now what lies outside the picture
+        results.counting.place(source.size_wh, job.input)  # to say now what lies outside the picture
         partial = stack.enter_context(PartialVideo(job.output, beside, [partial_path(path) for path in rows],
                                                    options.overwrite, job.resume))
         if partial.earlier is None and not partial.notes.replaces:
@@ -111,7 +111,7 @@ class VideoRun:
 
     def crossings(self, tracker: Optional[Tracker]) -> Optional[Crossings]:
         """Counts the objects at the lines and zones that the options ask for. None: they ask for none."""
-        boundaries = self.options.results.counting.place(self.source.size_wh)
+        boundaries = self.options.results.counting.place(self.source.size_wh, self.job.input)
         if not boundaries or tracker is None:
             return None
         # The tracker gives no number again after so many frames.
@@ -257,23 +257,14 @@ class VideoRun:
         for label, count in annotate.seen.most_common():
             objects = f"{distinct[label]} objects, " if label in distinct else ""
             info(f"{label}: {objects}seen {count} times on {annotate.network_frames} frames")
-        self.report_crossings()
+        of_video = f"{self.job.input}: " if self.options.several else ""
+        for line in annotate.report_crossings():
+            info(f"{of_video}{line}", always=True)
         stages = {stage: annotate.seconds[stage] for stage in ("decode", "network", "follow", "draw", "encode")
                   if stage != "follow" or stage in annotate.seconds}
         stages["encode"] += self.writer.seconds
         info("seconds per frame: " + ", ".join(f"{stage} {seconds / max(new, 1):.4f}"
                                                for stage, seconds in stages.items()))
-
-    def report_crossings(self) -> None:
-        """Print what was counted at lines and zones, also of several videos: it is what the run is for."""
-        of_video = f"{self.job.input}: " if self.options.several else ""
-        for boundary, counts in self.annotate.count_crossings():
-            for label, count in counts.items():
-                zone = f", {count.objects} objects, {count.inside} inside at the end" if boundary.closed else ""
-                info(f"{of_video}{boundary.name}: {label}: {count.into} in, {count.out} out{zone}", always=True)
-            if not counts:
-                info(f"{of_video}{boundary.name}: nothing {'was in it' if boundary.closed else 'crossed it'}",
-                     always=True)
 
 
 def display_is_there() -> bool:

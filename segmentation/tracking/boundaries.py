@@ -102,10 +102,11 @@ class BoundaryText:
     def __repr__(self) -> str:
         return ",".join([*(f"{x},{y}" for x, y in self.points), *([self.name] if self.name else [])])
 
-    def place(self, name: str, size_wh: tuple[int, int]) -> Boundary:
+    def place(self, name: str, size_wh: tuple[int, int], video: str = "") -> Boundary:
         """The Line or Zone in a picture of that size.
 
         name: that it has, given or not
+        video: whose picture it is, for messages
 
         Raises SegmentationError if it does not lie in the picture, or if its points make no line or zone.
         """
@@ -113,8 +114,8 @@ class BoundaryText:
         said = f"--count-{'zone' if self.zone else 'line'} {self!r}"
         for x, y in points:
             if x > size_wh[0] or y > size_wh[1]:
-                raise SegmentationError(f"{said}: its point {x:g},{y:g} is outside the picture, which is "
-                                        f"{size_wh[0]}x{size_wh[1]}")
+                raise SegmentationError(f"{said}: its point {x:g},{y:g} is outside the picture of {video}, which "
+                                        f"is {size_wh[0]}x{size_wh[1]}; name one in it")
         if self.zone:
             check_corners(points, said)
             return Zone(name, points)
@@ -219,6 +220,6 @@ class CountOptions:
         return [(one.name or f"{'zone' if one.zone else 'line'} {number}", one)
                 for group in (self.count_line, self.count_zone) for number, one in enumerate(group, 1)]
 
-    def place(self, size_wh: tuple[int, int]) -> list[Boundary]:
-        """All of them in a picture of that size. Raises SegmentationError if one does not fit it."""
-        return [one.place(name, size_wh) for name, one in self.named]
+    def place(self, size_wh: tuple[int, int], video: str = "") -> list[Boundary]:
+        """All of them in a picture of that size. Raises SegmentationError if one does not fit it; video: as above"""
+        return [one.place(name, size_wh, video) for name, one in self.named]

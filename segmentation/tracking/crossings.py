@@ -133,6 +133,18 @@ class Crossings:
                 self.step(number, class_id, box, fresh)
         return [self.take(number) for number in numbers] if fresh else []
 
+    def report(self, labels: Sequence[str]) -> list[str]:
+        """What was counted so far, as sentences such as "gate: person: 2 in, 3 out": by class, the most first."""
+        said = []
+        for boundary, counts in zip(self.boundaries, self.counts):
+            for class_id, count in sorted(counts.items(), key=lambda entry: -entry[1].into - entry[1].out):
+                zone = f", {count.objects} object{'s' * (count.objects != 1)}, {count.inside} inside at the end"
+                said.append(f"{boundary.name}: {labels[class_id]}: {count.into} in, {count.out} out"
+                            f"{zone if boundary.closed else ''}")
+            if not counts:
+                said.append(f"{boundary.name}: nothing {'was in it' if boundary.closed else 'crossed it'}")
+        return said
+
     def step(self, number: int, class_id: int, box: Sequence[int], fresh: bool) -> None:
         """Take the place of an object on this frame."""
         at, known = foot(box), self.known.get(number)

@@ -13,8 +13,7 @@ from segmentation.drawing.palettes import Color, colors_for
 from segmentation.instances import Instances
 from segmentation.results.rows import SeenFrame
 from segmentation.results.video_results import VideoResults
-from segmentation.tracking.boundaries import Boundary
-from segmentation.tracking.crossings import Count, Crossings, foot
+from segmentation.tracking.crossings import Crossings, foot
 from segmentation.tracking.instance_ids import InstanceIds
 from segmentation.video.looks import Look, StreamFrame
 
@@ -108,13 +107,9 @@ class Annotator:
         distinct: dict[int, int] = self.tracker.count_distinct() if self.tracker else {}
         return Counter({self.labels[class_id]: count for class_id, count in distinct.items()})
 
-    def count_crossings(self) -> list[tuple[Boundary, dict[str, Count]]]:
-        """Each line and zone, and by label what was counted there so far, the most first; empty without any."""
-        if not self.crossings:
-            return []
-        return [(boundary, {self.labels[class_id]: count for class_id, count in
-                            sorted(counts.items(), key=lambda entry: -entry[1].into - entry[1].out)})
-                for boundary, counts in zip(self.crossings.boundaries, self.crossings.counts)]
+    def report_crossings(self) -> list[str]:
+        """What was counted at each line and zone so far, as sentences; empty without any."""
+        return self.crossings.report(self.labels) if self.crossings else []
 
     def state(self) -> dict[str, Any]:
         """All that a run needs to continue after this frame, as plain values."""

@@ -137,6 +137,6 @@ def test_a_line_outside_the_picture_is_one_line_before_the_network_is_loaded(seg
                                                                              monkeypatch):
     monkeypatch.setattr("segmentation.cli.videos.load_network", lambda options: pytest.fail("it was loaded"))
     assert segment(clip, "out.avi", "--count-line", "0,100,321,100") == 1
-    assert capsys.readouterr().err == ("[ERROR] --count-line 0,100,321,100: its point 321,100 is outside the picture, "
-                                       "which is 320x240\n")
+    assert capsys.readouterr().err == ("[ERROR] --count-line 0,100,321,100: its point 321,100 is outside the picture "
+                                       f"of {clip}, which is 320x240; name one in it\n")
     assert os.listdir(tmp_path) == ["in.mp4"]

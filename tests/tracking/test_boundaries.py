@@ -11,7 +11,7 @@ SIZE_WH = (640, 360)
 def placed(parse, text, size_wh=SIZE_WH):
     """The Line or Zone of a text."""
     text = parse(text)
-    return text.place(text.name or "nameless", size_wh)
+    return text.place(text.name or "nameless", size_wh, "film.mp4")
 
 
 def test_pixels_and_per_cent_may_be_mixed_and_the_edge_of_the_picture_is_in_it():
@@ -56,7 +56,8 @@ def test_a_wrong_text_is_named_in_one_sentence(parse, text, said):
 
 
 @pytest.mark.parametrize("parse, text, said", [
-    (parse_line, "0,0,641,20", "--count-line 0,0,641,20: its point 641,20 is outside the picture, which is 640x360"),
+    (parse_line, "0,0,641,20", "--count-line 0,0,641,20: its point 641,20 is outside the picture of film.mp4, "
+     "which is 640x360; name one in it"),
     (parse_zone, "0,0,50,0,50,400,a", "its point 50,400 is outside"), (parse_line, "50%,0,320,0", "are the same"),
     (parse_zone, "0,0,10,10,20,20", "no area"), (parse_zone, "5,5,5,5,5,5", "no area"),
     (parse_zone, "0,0,50,50,50,0,0,50", "its edges cross")])
