@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from segmentation import SegmentationError
-from segmentation.drawing.draw import Style, caption, draw_instances
+from segmentation.drawing.draw import Style, drawn
 from segmentation.drawing.palettes import Color, colors_for
 from segmentation.files import AnyPath
 from segmentation.instances import Instances
@@ -51,29 +51,33 @@ class Found(Instances):
     def draw(self, palette: str = "colors", **style: Any) -> np.ndarray:
         """A copy of the picture with the objects drawn, uint8 (H, W, 3), its colours in `order`.
 
+        With effect="cutout", background=None it has an alpha channel too, (H, W, 4).
+
         palette: "colors", "class" or "instance", as --palette
         style: fields of Style, such as effect="blur", opacity=0.6, labels=False; colours in it are (B, G, R)
 
         Raises ValueError for a value that Style does not take.
         """
-        drawn = self.drawn_bgr(palette, style)
-        return drawn if self.order == "bgr" else cv2.cvtColor(drawn, cv2.COLOR_BGR2RGB)
+        image = self.drawn_bgr(palette, style)
+        if self.order == "bgr":
+            return image
+        return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
     def drawn_bgr(self, palette: str, style: dict[str, Any]) -> np.ndarray:
         """As draw, in BGR."""
-        image = self.image.copy()
-        captions = [caption(self, i, self.names) for i in range(len(self))]
-        draw_instances(image, self, captions, colors_for(palette, self, self.colors), Style(**style))
-        return image
+        return drawn(self.image, self, self.names, colors_for(palette, self, self.colors), Style(**style))
 
     def save(self, path: AnyPath, palette: str = "colors", **style: Any) -> None:
         """Write what `draw` draws to a file of one of the SUFFIXES, with a text that says what made it.
 
-        Raises SegmentationError if the file cannot be written, or has another suffix.
+        Raises SegmentationError if the file cannot be written, or has a suffix that does not go with it.
         """
         if Path(path).suffix.lower() not in SUFFIXES:
             raise SegmentationError(f"cannot write {path}: name a file that ends in .jpg, .jpeg or .png")
-        write_picture(path, self.drawn_bgr(palette, style), self.made.text)
+        image = self.drawn_bgr(palette, style)
+        if image.shape[2] == 4 and Path(path).suffix.lower() != ".png":
+            raise SegmentationError(f"cannot write {path}: a JPEG has no transparency, name a file that ends in .png")
+        write_picture(path, image, self.made.text)
 
     def to_coco(self, image_id: int = 1, polygons: bool = False) -> list[Row]:
         """A dictionary for each object, as --json has them: image_id, category_id, bbox, score, segmentation and more.
@@ -101,8 +105,8 @@ class Found(Instances):
 
     def _repr_png_(self) -> bytes:
         """The drawn picture as a PNG file, which a notebook shows."""
-        drawn = self.drawn_bgr("colors", {})
-        scale = SHOWN_SIDE / max(drawn.shape)
+        image = self.drawn_bgr("colors", {})
+        scale = SHOWN_SIDE / max(image.shape)
         if scale < 1:
-            drawn = cv2.resize(drawn, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return encode_picture(drawn, ".png", "the picture")
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return encode_picture(image, ".png", "the picture")

@@ -188,11 +188,12 @@ def find_photos(paths: Iterable[Union[str, Path]], recursive: bool = False) -> d
     return search_photos(paths, recursive)[0]
 
 
-def name_outputs(names: Mapping[Path, Path], folder: Union[str, Path]) -> dict[Path, Path]:
+def name_outputs(names: Mapping[Path, Path], folder: Union[str, Path], transparent: bool = False) -> dict[Path, Path]:
     """The path of each photo's result: {photo: folder/NAME_segmented.jpg}, .png if the photo is no JPEG.
 
     names: from find_photos
     folder: of one photo also the path of the result itself, with the suffix of a picture
+    transparent: the results are, so all are .png
 
     Raises SegmentationError if it is that of a picture, and there are several photos.
     """
@@ -201,5 +202,6 @@ def name_outputs(names: Mapping[Path, Path], folder: Union[str, Path]) -> dict[P
             raise SegmentationError(f"--output {folder} is the name of one picture, and there are {len(names)} photos: "
                                     "name a folder")
         return dict.fromkeys(names, Path(folder))
-    return {photo: Path(folder, f"{name}{RESULT}{'.jpg' if photo.suffix.lower() in ('.jpg', '.jpeg') else '.png'}")
+    jpeg = () if transparent else (".jpg", ".jpeg")
+    return {photo: Path(folder, f"{name}{RESULT}{'.jpg' if photo.suffix.lower() in jpeg else '.png'}")
             for photo, name in names.items()}

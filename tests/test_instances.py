@@ -104,7 +104,7 @@ def test_a_mask_is_pasted_once_and_kept(monkeypatch, changes):
     masks = [found.mask(i) for i in range(3)]
     assert len(calls) == 3
     for i, mask in enumerate(masks):
-        pasted = paste_mask(found.masks[i], found.boxes[i], found.threshold, found.interpolation)
+        pasted = paste_mask(found.masks[i], found.boxes[i], found.mask_threshold, found.interpolation)
         assert np.array_equal(mask, pasted) and mask.dtype == bool
         assert found.mask(i) is mask and found.mask(np.int64(i)) is mask
         assert found.area(i) == np.count_nonzero(pasted)
@@ -160,7 +160,7 @@ def test_decode_gives_pixels_best_first_and_each_class_its_own_mask():
 def test_decode_says_how_masks_are_pasted():
     boxes = rows((2, 0.6, 0.1, 0.2, 0.5, 0.6))
     found = decode(boxes, masks_for(boxes), (100, 200))
-    assert (found.threshold, found.interpolation) == (0.3, "cubic")
+    assert (found.mask_threshold, found.interpolation) == (0.3, "cubic")
     found = decode(boxes, masks_for(boxes), (100, 200), 0.5, 0.8, "nearest")
     assert (found.threshold, found.interpolation) == (0.8, "nearest")
 

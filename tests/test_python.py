@@ -166,6 +166,19 @@ def test_draw_takes_the_style_s_fields_and_names_those_that_it_has(found):
         found.draw(effect="glow")
 
 
+def test_objects_can_be_drawn_on_a_transparent_background(net, found, noise, tmp_path):
+    cut = found.draw(effect="cutout", background=None)
+    assert cut.shape == (*noise.shape[:2], 4) and cut[..., 3].any() and not cut[..., 3].all()
+    rgb = net(noise[:, :, ::-1], order="rgb").draw(effect="cutout", background=None)
+    assert np.array_equal(rgb, cut[:, :, [2, 1, 0, 3]])
+    found.save(tmp_path / "cut.png", effect="cutout", background=None)
+    assert np.array_equal(cv2.imread(str(tmp_path / "cut.png"), cv2.IMREAD_UNCHANGED), cut)
+    with pytest.raises(SegmentationError, match="a JPEG has no transparency"):
+        found.save(tmp_path / "cut.jpg", effect="cutout", background=None)
+    with pytest.raises(ValueError, match="needs the effect cutout, got 'overlay'"):
+        found.draw(background=None)
+
+
 def test_save_writes_what_draw_draws_and_what_made_it(found, tmp_path):
     found.save(tmp_path / "new" / "found.png", effect="outline")
     with Image.open(tmp_path / "new" / "found.png") as opened:

@@ -13,7 +13,7 @@ from PIL import ImageColor
 from segmentation import SegmentationError
 from segmentation.drawing.draw import EFFECTS, Style
 from segmentation.drawing.palettes import PALETTES, Color
-from segmentation.instances import INTERPOLATIONS
+from segmentation.instances import CUT_OUT, INTERPOLATIONS, MARKED
 from segmentation.network.auto import much_faster
 from segmentation.network.engines import AUTO, DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
@@ -107,16 +107,17 @@ def add_drawing_options(parser: argparse.ArgumentParser, palette: str) -> "argpa
     palette: the default one
     """
     group = parser.add_argument_group("drawing")
-    group.add_argument("-t", "--threshold", type=number_in(0, 1), default=0.3, metavar="P",
+    group.add_argument("-t", "--threshold", type=number_in(0, 1), metavar="P",
                        help="a pixel is the object's where its mask is above this, 0 to 1 "
-                            "(default: %(default)s)")
+                            f"(default: {MARKED}, and {CUT_OUT} for what is cut out)")
     group.add_argument("--interpolation", choices=INTERPOLATIONS, default="cubic",
                        help="how a mask is resized to its box (default: %(default)s)")
     group.add_argument("--effect", choices=EFFECTS, default="overlay",
                        help="overlay colours the objects; outline draws around them; blur and pixelate hide them; "
                             "cutout keeps only them; splash keeps only their colour (default: %(default)s)")
     group.add_argument("--background", type=background, metavar="COLOR|FILE",
-                       help="with --effect cutout: a colour such as #ffffff or white, or a picture (default: white)")
+                       help="with --effect cutout: a colour such as #ffffff or white, a picture, or, of photos, "
+                            "transparent (default: white)")
     group.add_argument("--opacity", type=number_in(0, 1), metavar="P",
                        help="with --effect overlay: of the colour, 0 to 1 (default: 0.4)")
     group.add_argument("--no-boxes", action="store_true", help="draw no boxes (only overlay and outline do)")
@@ -134,9 +135,12 @@ BESIDE = {"beside": True}
 
 
 class Background(NamedTuple):
-    """What is behind a cutout: a (B, G, R), or a picture, BGR uint8 (H, W, 3), and the path of its file."""
+    """What is behind a cutout: a (B, G, R), or a picture, BGR uint8 (H, W, 3), and the path of its file.
 
-    fill: Union[Color, np.ndarray]
+    fill: None where it is transparent
+    """
+
+    fill: Union[Color, np.ndarray, None]
     path: Optional[Path] = None
 
 
@@ -164,6 +168,11 @@ class DrawingOptions:
             raise ValueError("--background needs --effect cutout")
         if self.opacity is not None and self.effect != "overlay":
             raise ValueError("--opacity needs --effect overlay")
+
+    @property
+    def transparent(self) -> bool:
+        """Whether the drawn pictures are transparent where no object is."""
+        return self.background is not None and self.background.fill is None
 
     @property
     def style(self) -> Style:
@@ -339,15 +348,21 @@ def background(text: str) -> Background:
 
     >>> background("#ff8000")
     Background(fill=(0, 128, 255), path=None)
+    >>> background("transparent")
+    Background(fill=None, path=None)
     """
     if isfile(text):
         try:
             return Background(read_photo(text), Path(text))
         except SegmentationError as error:
             raise argparse.ArgumentTypeError(f"{error}") from error
+    if text == "transparent":
+        return Background(None)
     try:
-        red, green, blue = ImageColor.getrgb(text)[:3]
+        red, green, blue, *alpha = ImageColor.getrgb(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a colour such as #00ff00 or white, or a picture that is there, "
-                                         f"got {text!r}") from error
-    return Background((blue, green, red))
+        raise argparse.ArgumentTypeError(f"must be a colour such as #00ff00 or white, transparent, or a picture that "
+                                         f"is there, got {text!r}") from error
+    if alpha and 0 < alpha[0] < 255:
+        raise argparse.ArgumentTypeError(f"must be wholly opaque or transparent, got {text!r}")
+    return Background(None if alpha == [0] else (blue, green, red))

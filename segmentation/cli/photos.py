@@ -35,7 +35,7 @@ from segmentation.cli.options import (
 from segmentation.cli.progress import Progress
 from segmentation.cli.result_options import add_result_options
 from segmentation.cli.run_paths import check_photo_paths, say_left_out
-from segmentation.drawing.draw import caption, draw_instances, segmentation_steps, steps_panel
+from segmentation.drawing.draw import drawn, segmentation_steps, steps_panel
 from segmentation.drawing.palettes import Color, colors_for
 from segmentation.drawing.windows import display_answers, show
 from segmentation.files import check_folders, writing
@@ -143,6 +143,8 @@ class PhotoOptions:
             raise ValueError("--output - is one picture on standard output: name one --image")
         if self.to_stdout and (self.visualize or self.skip_existing):
             raise ValueError("--output - goes with neither --visualize nor --skip-existing")
+        if self.drawing.transparent and self.output.suffix.lower() in (".jpg", ".jpeg"):
+            raise ValueError(f"--output {self.output}: a JPEG has no transparency, name a file that ends in .png")
         if self.skip_existing and self.overwrite:
             raise ValueError("--skip-existing keeps what --overwrite replaces: leave one of them out")
 
@@ -156,7 +158,7 @@ def segment_photos(options: PhotoOptions, save: Save) -> int:
     """Segment every photo that was asked for; the exit code."""
     names, results_found = search_photos(options.image, options.recursive)
     say_left_out(results_found)
-    outputs = name_outputs(names, options.output)
+    outputs = name_outputs(names, options.output, options.drawing.transparent)
     if not (options.to_stdout or options.no_picture):
         check_folders(output.parent for output in outputs.values())
     check_photo_paths(options, names, outputs, results_found)
@@ -293,12 +295,10 @@ class PhotoRun:
         return found
 
     def draw(self, image: np.ndarray, found: Instances) -> tuple[np.ndarray, list[Color]]:
-        """(a copy of the photo with its objects drawn, the colour of each object)."""
-        drawing, annotated = self.options.drawing, image.copy()
+        """(the photo with its objects drawn, as of draw.drawn; the colour of each object)."""
+        drawing = self.options.drawing
         colors = colors_for(drawing.palette, found, self.net.colors, self.options.seed)
-        captions = [caption(found, i, self.net.labels) for i in range(len(found))]
-        draw_instances(annotated, found, captions, colors, drawing.style)
-        return annotated, colors
+        return drawn(image, found, self.net.labels, colors, drawing.style), colors
 
 
 def save_file(path: Path, picture: np.ndarray, made: str) -> None:
@@ -319,7 +319,7 @@ def show_result(image: np.ndarray, found: Instances, annotated: np.ndarray, visu
     for i in range(len(found) if visualize else 0):
         if not show(dict(zip(("ROI", "Mask", "Segmented"), segmentation_steps(image, found, i)))):
             return False
-    return show({"Output": annotated})
+    return show({"Output": annotated[:, :, :3]})
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

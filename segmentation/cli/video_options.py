@@ -220,6 +220,8 @@ class VideoOptions:
         results = self.results
         check_model(self)
         check_hiding(self.drawing.effect, shows=results.show_objects)
+        if self.drawing.transparent:
+            raise ValueError("--background transparent is for photos: a video has no transparency")
         if self.end is not None and self.end <= self.start:
             raise ValueError(f"--end {self.end!s} is not after --start {self.start!s}")
         if not self.several:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from segmentation.drawing.captions import FONT, Plate, measured, places
-from segmentation.drawing.effects import picture_scale
+from segmentation.drawing.scale import picture_scale
 from segmentation.tracking.boundaries import Boundary, Line, Point
 from segmentation.tracking.crossings import Count
 

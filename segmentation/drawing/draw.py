@@ -9,8 +9,10 @@ import numpy as np
 from imutils import build_montages
 
 from segmentation.drawing.captions import FONT, caption, draw_captions
-from segmentation.drawing.effects import EFFECTS, PAINT, cover, largest_first, picture_scale
+from segmentation.drawing.cutting import cut_out_all
+from segmentation.drawing.effects import EFFECTS, PAINT, cover, largest_first
 from segmentation.drawing.palettes import Color
+from segmentation.drawing.scale import picture_scale
 from segmentation.instances import Instances
 
 TILE = 300  # pixels a side, of the pictures in a panel
@@ -24,7 +26,8 @@ class Style:
             cutout: the objects alone are kept; splash: the objects alone keep their colours
     opacity: 0..1, of the overlay's colour
     boxes, labels: whether they are drawn; None: with the effects overlay and outline only
-    background: of a cutout, a (B, G, R) or a picture, BGR uint8 of any size, made as large as the image by cover
+    background: of a cutout, a (B, G, R), or a picture, BGR uint8 of any size, made as large as the image by cover.
+                None: it is transparent
     fitted: the background picture as large as the last image, by image_hw
 
     Raises ValueError for a value that is none of these.
@@ -34,7 +37,7 @@ class Style:
     opacity: float = 0.4
     boxes: Optional[bool] = None
     labels: Optional[bool] = None
-    background: Union[Color, np.ndarray] = (255, 255, 255)
+    background: Union[Color, np.ndarray, None] = (255, 255, 255)
     fitted: dict[tuple[int, int], np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -42,10 +45,19 @@ class Style:
             raise ValueError(f"effect must be one of {', '.join(EFFECTS)}, got {self.effect!r}")
         if not 0 <= self.opacity <= 1:
             raise ValueError(f"opacity must be 0..1, got {self.opacity}")
+        if self.background is None:
+            if self.effect != "cutout":
+                raise ValueError(f"background None, a transparent one, needs the effect cutout, got {self.effect!r}")
+            return
         background = np.asarray(self.background)
         shape = background.shape
         if shape != (3,) and (len(shape) != 3 or shape[2] != 3 or 0 in shape or background.dtype != np.uint8):
             raise ValueError(f"background must be (B, G, R) or a BGR uint8 picture, got {shape}")
+
+    @property
+    def transparent(self) -> bool:
+        """Whether the drawn picture has an alpha channel."""
+        return self.background is None
 
     @property
     def annotated(self) -> tuple[bool, bool]:
@@ -64,6 +76,19 @@ class Style:
         return self.fitted[image_hw]
 
 
+def drawn(image: np.ndarray, found: Instances, labels: Sequence[str], colors: Sequence[Color],
+          style: Optional[Style] = None) -> np.ndarray:
+    """A copy of a picture with its objects drawn: BGR uint8 (H, W, 3), or BGRA if the background is transparent.
+
+    labels: the name of each class; image, found, colors, style: as of draw_instances
+    """
+    if style and style.transparent:
+        return cut_out_all(image, found)
+    result = image.copy()
+    draw_instances(result, found, [caption(found, i, labels) for i in range(len(found))], colors, style)
+    return result
+
+
 def draw_instances(image: np.ndarray, found: Instances, captions: Sequence[str], colors: Sequence[Color],
                    style: Optional[Style] = None, free: Optional[np.ndarray] = None) -> None:
     """Draw the objects onto the picture itself.
@@ -72,7 +97,7 @@ def draw_instances(image: np.ndarray, found: Instances, captions: Sequence[str],
     found: Instances of the picture
     captions: a text for each object, see caption()
     colors: a (B, G, R) for each object
-    style: a Style; None: Style()
+    style: a Style whose background is not transparent; None: Style()
     free: (M, 4) rooms that captions leave free, see draw_captions
 
     Larger boxes are drawn first, so that small objects stay visible; all text is drawn last.

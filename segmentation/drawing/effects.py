@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Callable
 import cv2
 import numpy as np
 
+from segmentation.drawing.cutting import STRIP, own_colors, soften, united
 from segmentation.drawing.palettes import Color
+from segmentation.drawing.scale import picture_scale
 from segmentation.instances import Instances, paste_mask
 
 if TYPE_CHECKING:
     from segmentation.drawing.draw import Style
-
-LINE_AT = 600  # short side of a picture, in pixels, whose lines are 2 pixels wide
-STRIP = 64  # rows mixed at a time, few enough to stay in the processor's cache
 
 # A hidden object is at most CELLS cells long. Of a face, 7 x 10 pixels are enough for people who know it
 # (Sinha et al., "Face Recognition by Humans: Nineteen Results", 2006), and networks read mosaics of 8 x 8
@@ -28,11 +27,6 @@ STRIP = 64  # rows mixed at a time, few enough to stay in the processor's cache
 CELLS = 6
 SMALLEST_CELL = 8  # pixels; an object smaller than a cell becomes a single colour
 HIDING_GRID = 225  # longest side, in pixels, of the masks that hide objects: 15 for each of the network's cells
-
-
-def picture_scale(image: np.ndarray) -> float:
-    """How many times wider lines and text are than at LINE_AT, so that they look alike in pictures of every size."""
-    return min(image.shape[:2]) / LINE_AT
 
 
 def crop(image: np.ndarray, box_xyxy: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -142,7 +136,7 @@ def hiding_mask(found: Instances, i: int) -> tuple[np.ndarray, np.ndarray]:
     """
     side = found.boxes[i, 2:] - found.boxes[i, :2]
     grid = np.minimum(side, HIDING_GRID)
-    mask = paste_mask(found.masks[i], (0, 0, *grid), found.threshold, found.interpolation)
+    mask = paste_mask(found.masks[i], (0, 0, *grid), found.mask_threshold, found.interpolation)
     if not mask.any():
         mask[:] = True
     grow = max(3, round(grid.sum() / 60))
@@ -161,37 +155,25 @@ def hiding_mask(found: Instances, i: int) -> tuple[np.ndarray, np.ndarray]:
 
 def cutout(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
     """The objects alone, on the style's background."""
-    background = style.background_for(image.shape[:2])
-    keep(image, found, lambda rows: background[rows])
+    background, mask = style.background_for(image.shape[:2]), united(found.for_cutting())
+    image[:] = own_colors(image, mask, picture_scale(image))
+    keep(image, mask, lambda rows: background[rows])
 
 
 def splash(image: np.ndarray, found: Instances, colors: Sequence[Color], style: Style) -> None:
     """The objects in colour in a picture that is otherwise grey."""
-    keep(image, found, lambda rows: cv2.cvtColor(cv2.cvtColor(image[rows], cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
+    keep(image, united(found.for_cutting()),
+         lambda rows: cv2.cvtColor(cv2.cvtColor(image[rows], cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
 
 
-def keep(image: np.ndarray, found: Instances, other: Callable[[slice], np.ndarray]) -> None:
-    """Replace all but the objects by other(rows), the BGR uint8 pixels of a slice of rows; edges are smooth.
-
-    The masks are united first, so that no seam shows where objects touch.
+def keep(image: np.ndarray, mask: np.ndarray, other: Callable[[slice], np.ndarray]) -> None:
+    """Replace all but what a mask, uint8 (H, W), 0 or 255, covers by other(rows), the BGR uint8 pixels of a slice of
+    rows; edges are smooth.
     """
-    rest = np.full(image.shape[:2], 255, np.uint8)
-    for i in range(len(found)):
-        rest[found.crop(i)][found.mask(i)] = 0
-    if len(found):
-        rest = soften(rest, picture_scale(image))
+    rest = soften(cv2.bitwise_not(mask), picture_scale(image))
     for top in range(0, len(image), STRIP):
         rows = slice(top, top + STRIP)
         mix(image[rows], other(rows), rest[rows])
-
-
-def soften(mask: np.ndarray, scale: float) -> np.ndarray:
-    """A mask of 0 and 255, uint8 (h, w), with smooth edges: it is 128, half, on the edge itself.
-
-    scale: the picture_scale. The edge is about 4 pixels wide in a picture of LINE_AT, and never less than 3.
-    It is hard at the border of the array, so that objects that are cut off there reach the border.
-    """
-    return cv2.GaussianBlur(mask, (0, 0), max(0.8, scale), borderType=cv2.BORDER_REPLICATE)
 
 
 def mix(image: np.ndarray, other: np.ndarray, alpha: np.ndarray) -> None:

@@ -48,14 +48,14 @@ class NetworkOptions:
     classes: Optional[tuple[Union[str, int], ...]] = None
     exclude: Optional[tuple[Union[str, int], ...]] = None
     min_area: Union[str, float] = "0"
-    threshold: float = 0.3
+    threshold: Optional[float] = None
     interpolation: str = "cubic"
 
     def __post_init__(self) -> None:
         parse_size(self.size)
         parse_area(self.min_area)
         for name in ("confidence", "threshold"):
-            if not 0 <= getattr(self, name) <= 1:
+            if not 0 <= (getattr(self, name) or 0) <= 1:
                 raise ValueError(f"{name} must be 0 to 1, got {getattr(self, name)}")
         if self.proposals is not None and not PROPOSALS[0] <= self.proposals <= PROPOSALS[1]:
             raise ValueError(f"proposals must be {PROPOSALS[0]} to {PROPOSALS[1]}, got {self.proposals}")

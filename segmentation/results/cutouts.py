@@ -1,12 +1,10 @@
-"""Objects as pictures for other programs: cut-outs with transparency, masks, instance maps, and names for the files."""
+"""Objects as pictures for other programs: masks and instance maps, and names for the files."""
 
 import re
 import unicodedata
 
-import cv2
 import numpy as np
 
-from segmentation.drawing.effects import picture_scale, soften
 from segmentation.instances import Instances
 
 NAME_LENGTH = 40  # characters; at four bytes each, 95 of the 255 bytes of a file name remain
@@ -14,28 +12,11 @@ NAME_LENGTH = 40  # characters; at four bytes each, 95 of the 255 bytes of a fil
 RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
-def cut_out(image: np.ndarray, found: Instances, i: int) -> np.ndarray:
-    """Object i on a transparent background: BGRA uint8 (y1 - y0, x1 - x0, 4), as large as its box.
-
-    image: BGR uint8 (H, W, 3), not drawn on yet
-
-    The edge of the mask is smooth. Colours are not multiplied by alpha. Where alpha is 0 they are 0 too, so that a
-    program that ignores alpha shows nothing of the background either.
-    """
-    alpha = soften(mask_of(found, i), picture_scale(image))
-    return np.dstack([cv2.copyTo(image[found.crop(i)], alpha), alpha])
-
-
 def object_mask(found: Instances, i: int) -> np.ndarray:
     """The mask of object i as large as the picture: uint8 (H, W), 255 or 0."""
     mask = np.zeros(found.image_hw, np.uint8)
-    mask[found.crop(i)] = mask_of(found, i)
+    mask[found.crop(i)] = found.mask(i) * np.uint8(255)
     return mask
-
-
-def mask_of(found: Instances, i: int) -> np.ndarray:
-    """The mask of object i as large as its box: uint8 (y1 - y0, x1 - x0), 255 or 0."""
-    return found.mask(i) * np.uint8(255)
 
 
 def instance_map(found: Instances) -> np.ndarray:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from segmentation.drawing.cutting import cut_out
 from segmentation.files import make_folder
 from segmentation.network.made import Made
 from segmentation.pictures import write_picture
-from segmentation.results.cutouts import cut_out, instance_map, object_mask, safe_name
+from segmentation.results.cutouts import instance_map, object_mask, safe_name
 from segmentation.results.rows import Seen
 from segmentation.search import INSTANCES, PICTURE_BYTES, shorten
 from segmentation.tracking.boundaries import CountOptions

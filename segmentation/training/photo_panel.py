@@ -19,7 +19,7 @@ from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import DEMO, MODEL_FOLDER
 from segmentation.pictures import read_photo, write_picture
 from segmentation.terminal import info, run
-from segmentation.training.readme_pictures import drawn
+from segmentation.training.readme_pictures import segmented
 
 COLUMNS, TILE_WH = 5, (400, 300)
 
@@ -44,7 +44,7 @@ def work(args: argparse.Namespace) -> int:
     """Choose, find, draw, write; the exit code."""
     net = MaskRCNN.load(MODEL_FOLDER, args.weights)
     paths = choose(args.images, args.count, np.random.default_rng(args.seed))
-    tiles = [tile(drawn(net, read_photo(path))) for path in paths]
+    tiles = [tile(segmented(net, read_photo(path))) for path in paths]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
     rows = [np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)]
     write_picture(args.out, np.vstack(rows))

@@ -13,7 +13,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
-from segmentation.drawing.draw import EFFECTS, FONT, Style, caption, draw_instances
+from segmentation.drawing.draw import EFFECTS, FONT, Style, drawn
 from segmentation.drawing.palettes import colors_for
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import DEMO, MODEL_FOLDER
@@ -26,12 +26,10 @@ WIDTH = 640  # of each picture
 EXAMPLE = "images/example_01.jpg"
 
 
-def drawn(net: MaskRCNN, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
+def segmented(net: MaskRCNN, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
     """A copy of the picture, BGR uint8 (H, W, 3), with its objects drawn by one of EFFECTS."""
-    found, image = net(image), image.copy()
-    captions = [caption(found, i, net.labels) for i in range(len(found))]
-    draw_instances(image, found, captions, colors_for("colors", found, net.colors), Style(effect))
-    return image
+    found = net(image)
+    return drawn(image, found, net.labels, colors_for("colors", found, net.colors), Style(effect))
 
 
 def small(image: np.ndarray) -> np.ndarray:
@@ -51,8 +49,8 @@ def work(args: argparse.Namespace) -> int:
     """Find, draw, write; the exit code."""
     net = MaskRCNN.load(MODEL_FOLDER, MODEL_FOLDER / DEMO)
     before = read_photo(ROOT / EXAMPLE)
-    tiles = [titled(small(drawn(net, before, effect)), effect) for effect in EFFECTS]
-    pictures = {"before_after.jpg": np.hstack([small(before), small(drawn(net, before))]),
+    tiles = [titled(small(segmented(net, before, effect)), effect) for effect in EFFECTS]
+    pictures = {"before_after.jpg": np.hstack([small(before), small(segmented(net, before))]),
                 "effects.jpg": np.vstack([np.hstack(tiles[row:row + 3]) for row in (0, 3)])}
     for name, picture in pictures.items():
         write_picture(DOCS / name, picture)

@@ -78,7 +78,7 @@ class Follower:
         flow = self.dis.calc(before, self.grey, None)  # type: ignore[call-overload]  # None: a new array
         scale = np.array(image.shape[1::-1]) / flow.shape[1::-1]
         for i, mask in enumerate(self.found.masks):
-            motion = motion_of(flow, self.boxes[i] / np.tile(scale, 2), mask > self.found.threshold)
+            motion = motion_of(flow, self.boxes[i] / np.tile(scale, 2), mask > self.found.mask_threshold)
             self.step(i, motion._replace(shift=motion.shift * scale, spread=motion.spread * scale.max()))
         return self.visible()
 

@@ -33,7 +33,7 @@ def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
     argv = ["-i", "a.mp4", "-o", str(tmp_path / "b.avi"), "--every", "3"]
     options = parse(video_options.make_parser(), argv, video_options.VideoOptions)
     compared = what_decides(options)
-    assert compared["--every"] == "3" and compared["--threshold"] == "0.3" and compared["--track"] == "False"
+    assert compared["--every"] == "3" and compared["--confidence"] == "0.5" and compared["--track"] == "False"
     beside = {"--input", "--output", "--recursive", "--overwrite", "--resume", "--show", "--workers", "--scheduler",
               "--mask-rcnn", "--model", "--weights", "--no-demo", "--quiet", "--stream"}
     assert not beside & compared.keys()

@@ -2,6 +2,8 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -30,6 +32,24 @@ def test_several_photos_need_a_folder(segment, tmp_path, capsys):
     assert segment("-i", PHOTO, ROOT / "images/example_02.jpg", "-o", tmp_path / "cat.png") == 0
 
 
+CUT = ["--effect", "cutout", "--background"]
+
+
+@pytest.mark.parametrize("background", ["transparent", "#00ff0000"])
+def test_a_transparent_background_gives_png_files(segment, tmp_path, background):
+    assert segment("-i", PHOTO, "-o", tmp_path, *CUT, background) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["example_01_segmented.png"]
+    picture = cv2.imread(str(tmp_path / "example_01_segmented.png"), cv2.IMREAD_UNCHANGED)
+    shown = picture[..., 3] > 0
+    assert picture.shape == (853, 1280, 4) and shown.any() and not picture[~shown].any() and not shown.all()
+
+
+def test_a_transparent_picture_on_standard_output_is_a_png(segment, capfdbinary):
+    assert segment("-i", PHOTO, "-o", "-", *CUT, "transparent") == 0
+    data = np.frombuffer(capfdbinary.readouterr().out, np.uint8)
+    assert cv2.imdecode(data, cv2.IMREAD_UNCHANGED).shape == (853, 1280, 4)
+
+
 def test_no_picture_writes_rows_alone(segment, tmp_path):
     rows = tmp_path / "rows.json"
     assert segment("-i", PHOTO, "-o", tmp_path / "out", "--no-picture", "--json", rows) == 0
@@ -42,6 +62,9 @@ def test_no_picture_writes_rows_alone(segment, tmp_path):
     (["--no-picture", "--json", "rows.json", "-v"], "--no-picture goes with neither"),
     (["--no-picture", "--masks", "masks", "--skip-existing"], "needs rows, labels or a report"),
     (["-i", "http://host/a.jpg"], "download the photo first"),
+    ([*CUT, "transparent", "-o", "cat.jpg"], "a JPEG has no transparency, name a file that ends in .png"),
+    ([*CUT, "#00ff0080"], "must be wholly opaque or transparent, got '#00ff0080'"),
+    (["--background", "transparent"], "--background needs --effect cutout"),
 ])
 def test_what_cannot_be_is_a_usage_error(segment, options, said, capsys):
     with pytest.raises(SystemExit) as end:

@@ -46,6 +46,12 @@ def test_the_end_comes_after_the_start(capsys):
     assert "--end 2.5 is not after --start 2.5" in capsys.readouterr().err
 
 
+def test_a_video_has_no_transparency(capsys):
+    with pytest.raises(SystemExit):
+        mask_rcnn_video.main(["-i", "a.mp4", "-o", "b.mp4", "--effect", "cutout", "--background", "transparent"])
+    assert "--background transparent is for photos: a video has no transparency" in capsys.readouterr().err
+
+
 def test_resume_compares_the_numbers_not_the_texts(tmp_path):
     texts = [what_decides(parse(make_parser(), ["-i", "a.mp4", "-o", str(tmp_path / "b.avi"), "--start", start, "--end",
                                                 end], VideoOptions)) for start, end in (("0.5", "62.5"),

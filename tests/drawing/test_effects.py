@@ -233,7 +233,8 @@ def test_masks_are_pasted_as_the_instances_say(picture, effect):
         found.masks[:] = np.linspace(0, 1, 15, dtype=np.float32)
         return found
     results = [drawn(picture, ramp(**paste), effect, boxes=False, labels=False) for paste in (
-        {}, {"threshold": 0.8}, {"threshold": 0.3, "interpolation": "cubic"}, {"interpolation": "nearest"})]
+        {}, {"threshold": 0.8}, {"threshold": 0.5 if effect in ("cutout", "splash") else 0.3, "interpolation": "cubic"},
+        {"interpolation": "nearest"})]
     assert np.array_equal(results[0], results[2])
     assert (results[0] != results[1]).any() and (results[0] != results[3]).any()
 

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from segmentation.drawing.cutting import cut_out
 from segmentation.instances import Instances
 from segmentation.pictures import write_picture
-from segmentation.results.cutouts import NAME_LENGTH, cut_out, instance_map, object_mask, safe_name
+from segmentation.results.cutouts import NAME_LENGTH, instance_map, object_mask, safe_name
 
 
 def instances(*boxes, image_hw=(200, 300), scores=None):
@@ -20,37 +21,14 @@ def picture():
     return np.random.default_rng(0).integers(1, 255, (200, 300, 3), dtype=np.uint8)
 
 
-def test_a_cut_out_is_the_object_with_a_smooth_edge_and_nothing_else(picture):
-    found = instances((30, 40, 180, 190))
-    found.masks[0, :, 8:] = 0  # 0.3 is crossed at column 82: 75 + 10 * 0.7 is the first pixel below
-    cut = cut_out(picture, found, 0)
-    assert (cut.shape, cut.dtype) == ((150, 150, 4), np.uint8)
-    alpha = cut[..., 3]
-    assert (alpha[:, :75] == 255).all() and not alpha[:, 90:].any()  # opaque up to the border of the box
-    edge = alpha[70, 75:90].astype(int)
-    assert (np.diff(edge) <= 0).all() and len(set(edge)) > 4
-    assert abs(edge[6] + edge[7] - 255) <= 1  # half on the edge itself
-    roi = picture[40:190, 30:180]
-    assert np.array_equal(cut[alpha > 0][:, :3], roi[alpha > 0])
-    assert not cut[alpha == 0].any()  # no background under what is transparent
-
-
-@pytest.mark.parametrize("box", [(0, 0, 1, 1), (299, 199, 300, 200), (10, 0, 11, 200), (0, 0, 300, 200)])
-def test_cut_outs_of_any_box(picture, box):
-    x0, y0, x1, y1 = box
-    cut = cut_out(picture, instances(box), 0)
-    assert np.array_equal(cut[..., :3], picture[y0:y1, x0:x1]) and (cut[..., 3] == 255).all()
-
-
-def test_an_empty_mask_cuts_out_nothing(picture):
+def test_an_empty_mask_shows_nothing():
     found = instances((10, 10, 50, 50))
     found.masks[:] = 0
-    assert not cut_out(picture, found, 0).any() and not object_mask(found, 0).any() and not instance_map(found).any()
+    assert not object_mask(found, 0).any() and not instance_map(found).any()
 
 
 def test_a_picture_of_one_pixel():
-    found, picture = instances((0, 0, 1, 1), image_hw=(1, 1)), np.uint8([[[3, 2, 1]]])
-    assert cut_out(picture, found, 0).tolist() == [[[3, 2, 1, 255]]]
+    found = instances((0, 0, 1, 1), image_hw=(1, 1))
     assert instance_map(found).tolist() == [[1]] and object_mask(found, 0).tolist() == [[255]]
 
 
