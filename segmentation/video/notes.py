@@ -73,9 +73,8 @@ class Notes:
 
     def changes(self, options: dict[str, str]) -> list[str]:
         """In words, how options differ from those of the notes."""
-        before = {name: self.options.get(name, "nothing") for name in {**self.options, **options}}
-        return [f"{name} was {value}, now {options.get(name, 'nothing')}" for name, value in before.items()
-                if options.get(name, "nothing") != value]
+        pairs = {name: (self.options.get(name), options.get(name)) for name in {**self.options, **options}}
+        return [f"{name} was {said(before)}, now {said(now)}" for name, (before, now) in pairs.items() if before != now]
 
 
 def hash_of(text: str) -> str:
@@ -94,3 +93,8 @@ def do_steps(steps: Sequence[Step]) -> None:
                 Path(path).unlink(missing_ok=True)
             elif os.path.lexists(path) or not os.path.lexists(target):
                 os.replace(path, target)
+
+
+def said(value: Optional[str]) -> str:
+    """The value of an option, for people."""
+    return "not given" if value in (None, "None") else str(value)

@@ -83,7 +83,7 @@ def test_a_resume_with_other_options_is_refused(segment, net, tmp_path, capsys):
     assert segment(source) == 143
     before = (tmp_path / "out.partial.avi").read_bytes()
     assert segment(source, "out.avi", "--resume", "-t", "0.4") == 1
-    assert "--threshold was 0.3, now 0.4" in capsys.readouterr().err
+    assert "--threshold was not given, now 0.4" in capsys.readouterr().err
     assert (tmp_path / "out.partial.avi").read_bytes() == before
 
 
