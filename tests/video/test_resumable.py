@@ -80,8 +80,8 @@ def test_notes_of_another_format_are_not_read(tmp_path):
 
 
 def test_options_that_came_and_went_are_named_too():
-    assert NOTES.changes({"--every": "3", "config": "ab"}) == ["--input was 7 bytes, now nothing",
-                                                               "config was nothing, now ab"]
+    assert NOTES.changes({"--every": "3", "config": "ab"}) == ["--input was 7 bytes, now not given",
+                                                               "config was not given, now ab"]
 
 
 # ---- Partial videos --------------------------------------------------------------------------------------
