@@ -15,6 +15,7 @@ from segmentation.instances import Instances
 from segmentation.network.made import Made
 from segmentation.pictures import encode_picture, write_picture
 from segmentation.results.rows import Row, SeenPhoto, describe
+from segmentation.wording import counted
 
 if TYPE_CHECKING:
     import supervision
@@ -46,7 +47,7 @@ class Found(Instances):
     def __repr__(self) -> str:
         objects = ", ".join(f"{one.label} {one.score:.2f}" for one in self)
         place = f" in {self.file}" if self.file else ""
-        return f"<Found {len(self)} object{'' if len(self) == 1 else 's'}{place}{': ' if objects else ''}{objects}>"
+        return f"<Found {counted(len(self), 'object')}{place}{': ' if objects else ''}{objects}>"
 
     def draw(self, palette: str = "colors", **style: Any) -> np.ndarray:
         """A copy of the picture with the objects drawn, uint8 (H, W, 3), its colours in `order`.

@@ -16,6 +16,7 @@ from typing import Callable, NamedTuple, Optional, Union
 
 from segmentation import SegmentationError
 from segmentation.pictures import STDIN, has_mark, photo_suffixes
+from segmentation.wording import counted
 
 RESULT = "_segmented"  # after the name of a photo or video; then comes the suffix
 STEPS = "_steps.png"  # after the result's name: the picture of --visualize
@@ -199,8 +200,8 @@ def name_outputs(names: Mapping[Path, Path], folder: Union[str, Path], transpare
     """
     if Path(folder).suffix.lower() in RESULT_SUFFIXES and not Path(folder).is_dir():
         if len(names) != 1:
-            raise SegmentationError(f"--output {folder} is the name of one picture, and there are {len(names)} photos: "
-                                    "name a folder")
+            raise SegmentationError(f"--output {folder} is the name of one picture, and there are "
+                                    f"{counted(len(names), 'photo')}: name a folder")
         return dict.fromkeys(names, Path(folder))
     jpeg = () if transparent else (".jpg", ".jpeg")
     return {photo: Path(folder, f"{name}{RESULT}{'.jpg' if photo.suffix.lower() in jpeg else '.png'}")

@@ -24,6 +24,7 @@ from segmentation.results.labels import frames_with_labels
 from segmentation.terminal import brief, info, warn
 from segmentation.video.container import TAGS
 from segmentation.video.resumable import PartialFiles
+from segmentation.wording import counted
 from segmentation.workers.merging import SpreadJob
 
 # The number of frames, None if it is not known, and how many of them are done already -> their progress.
@@ -106,7 +107,7 @@ def run_jobs(jobs: Sequence[Job], several: bool, do: Callable[[Job, MakeProgress
                 warn(f"[ERROR] {error}")
                 codes.append(1)
             if codes[-1] >= 128:
-                warn(f"[INFO] {len(jobs) - number} videos are left")
+                warn(f"[INFO] {counted(len(jobs) - number, 'video is', 'videos are')} left")
                 return codes[-1]
             result = f"saved {job.output}" if codes[-1] == 0 else "failed"
             info(f"{number} of {len(jobs)}, {job.input}: {result} ({time.monotonic() - began:.1f} s)", always=True)

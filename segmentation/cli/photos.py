@@ -51,6 +51,7 @@ from segmentation.results.rows import SeenPhoto, stem_of
 from segmentation.search import STEPS, VIDEO_SUFFIXES, find_photos, name_outputs, search_photos
 from segmentation.terminal import info, interruptible, quiet, run, warn
 from segmentation.threads import ReadAhead
+from segmentation.wording import counted
 
 # Writes a picture: (the path of the result, BGR uint8, a text that says what made it).
 Save = Callable[[Path, np.ndarray, str], None]
@@ -187,7 +188,7 @@ def left_to_do(outputs: Mapping[Path, Path], stems: Mapping[Path, Path], files: 
     """
     there = {photo for photo, output in outputs.items() if (no_picture or output.exists()) and files.hold(str(photo))
              and all(path.exists() for path in files.options.label_files(stems[photo]).values())}
-    info(f"{len(there)} photos left out, whose results exist")
+    info(counted(len(there), "photo left out, whose result exists", "photos left out, whose results exist"))
     return {photo: output for photo, output in outputs.items() if photo not in there}
 
 
@@ -228,7 +229,7 @@ class Tally:
             if isinstance(image, SegmentationError):
                 raise image
             if not photo_run.segment(photo, image, output):
-                info(f"ended by key, {self.total - self.count} photos left")
+                info(f"ended by key, {counted(self.total - self.count, 'photo')} left")
                 return False
         except SegmentationError as error:
             video = photo.suffix.lower() in VIDEO_SUFFIXES and photo.is_file()
@@ -239,7 +240,7 @@ class Tally:
 
     def report(self, seconds: float) -> None:
         """Print the counts, and the seconds a photo. seconds: of the whole run"""
-        info(f"{self.count - self.failed} photos done, {self.failed} failed, "
+        info(f"{counted(self.count - self.failed, 'photo')} done, {self.failed} failed, "
              f"{seconds / max(self.count, 1):.2f} seconds a photo")
 
     @property
@@ -291,7 +292,7 @@ class PhotoRun:
         info(f"masks shape: {masks.shape}")
         found = self.net.decode(boxes, masks, (image.shape[0], image.shape[1]))
         for i, (box, score, class_id) in enumerate(zip(found.boxes.tolist(), found.scores, found.class_ids)):
-            info(f"{self.net.labels[class_id]}: {score:.4f}, box {tuple(box)}, mask {found.area(i)} pixels")
+            info(f"{self.net.labels[class_id]}: {score:.4f}, box {tuple(box)}, mask {counted(found.area(i), 'pixel')}")
         return found
 
     def draw(self, image: np.ndarray, found: Instances) -> tuple[np.ndarray, list[Color]]:

@@ -23,6 +23,7 @@ from segmentation.results.row_files import partial_path, temporary_path
 from segmentation.results.rows import FRAME, FRAME_SUFFIX, stem_of
 from segmentation.search import INSTANCES, STEPS, owners
 from segmentation.terminal import info
+from segmentation.wording import counted
 
 if TYPE_CHECKING:
     from segmentation.cli.photos import PhotoOptions
@@ -163,8 +164,9 @@ def lock_of(path: Path, option: str, source: Optional[str] = None) -> Use:
 def say_left_out(results: list[str]) -> None:
     """Print how many files were left out because an earlier run wrote them, if any."""
     if results:
-        info(f"{len(results)} left out, since they are results of earlier runs, such as {results[0]}: name one itself "
-             "to have it done")
+        left_out = counted(len(results), "result of an earlier run is left out", "results of earlier runs are left out")
+        info(f"{left_out}, {'such as ' if len(results) > 1 else ''}{results[0]}: name such a file itself to "
+             "have it done")
 
 
 # ---- What must not be the same -----------------------------------------------------------------------------

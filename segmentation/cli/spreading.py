@@ -27,6 +27,7 @@ from segmentation.terminal import info
 from segmentation.video.looks import NetworkFacts
 from segmentation.video.resumable import PartialVideo
 from segmentation.video.source import VideoSource
+from segmentation.wording import counted
 from segmentation.workers.merging import Spread, SpreadJob
 from segmentation.workers.ordering import Workers
 from segmentation.workers.processes import LocalWorkers, automatic_workers, cores
@@ -75,5 +76,5 @@ def workers_for(options: VideoOptions) -> Callable[[Task, Callable[[], bool]], W
         return lambda task, stopped: DaskWorkers(task, address, stopped)
     size = options.workers if isinstance(options.workers, int) else automatic_workers()
     threads = max(1, cores() // size)
-    info(f"up to {size} workers, threads in each: {threads}")
+    info(f"up to {counted(size, 'worker')}, {counted(threads, 'thread')} in each")
     return lambda task, stopped: LocalWorkers(replace(task, threads=threads), size)

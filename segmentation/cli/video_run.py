@@ -33,6 +33,7 @@ from segmentation.video.looks import EncodedFrame, Item, Look, VideoLooks
 from segmentation.video.resumable import PartialVideo, PartialWriter
 from segmentation.video.sink import VideoSink, find_encoder
 from segmentation.video.source import Sound, VideoSource
+from segmentation.wording import counted
 from segmentation.workers.packet_index import CannotCut
 
 
@@ -198,7 +199,7 @@ class VideoRun:
         """Open the result, and print how it differs from the source."""
         options, source = self.options, self.source
         if source.frames:
-            info(f"{source.frames} total frames in video")
+            info(f"{counted(source.frames, 'total frame')} in video")
         else:
             info("could not determine # of frames in video")
         if not source.has_rate and not options.fps:
@@ -211,14 +212,13 @@ class VideoRun:
         if not options.no_audio:
             self.warn_of_lost_sound(writer.sink, sound)
         if self.partial.done:
-            info(f"going on after {self.partial.done} frames")
+            info(f"going on after {counted(self.partial.done, 'frame')}")
         return writer
 
     def print_output(self, sink: VideoSink, rate: Fraction) -> None:
         """Print how the result is encoded, and what of the source it does not have."""
-        source = self.source
-        info(f"writing {sink.codec}, {sink.size_wh[0]}x{sink.size_wh[1]}, {float(rate):g} frames a second to "
-             f"{self.job.output}")
+        source, frames = self.source, counted(float(rate), "frame", style="g")
+        info(f"writing {sink.codec}, {sink.size_wh[0]}x{sink.size_wh[1]}, {frames} a second to {self.job.output}")
         if any(sink.padding):
             info(f"{sink.codec} needs even sides: padded by one from {source.size_wh[0]}x{source.size_wh[1]}")
         if source.variable and sink.fixed_rate and not self.options.fps:
@@ -243,7 +243,8 @@ class VideoRun:
         if number != self.partial.done or not annotate.runs:
             return
         seconds = annotate.seconds["network"] / annotate.runs
-        info(f"single frame took {seconds:.4f} seconds" + (f", on each of {workers} workers" if workers else ""))
+        where = f", on {'each of ' if workers > 1 else ''}{counted(workers, 'worker')}" if workers else ""
+        info(f"single frame took {seconds:.4f} seconds{where}")
         if frames and frames > self.partial.done:
             left = (frames - self.partial.done) / self.options.every / (workers or 1)
             info(f"estimated total time to finish: {seconds * left:.4f}")
@@ -252,11 +253,11 @@ class VideoRun:
         """Print what was done and how long each stage took."""
         annotate, written = self.annotate, self.writer.sink.frames
         new = max(written - self.partial.done, 0)
-        info(f"{self.read} frames read, {written} written")
+        info(f"{counted(self.read, 'frame')} read, {written} written")
         distinct = annotate.count_distinct()
         for label, count in annotate.seen.most_common():
-            objects = f"{distinct[label]} objects, " if label in distinct else ""
-            info(f"{label}: {objects}seen {count} times on {annotate.network_frames} frames")
+            objects = f"{counted(distinct[label], 'object')}, " if label in distinct else ""
+            info(f"{label}: {objects}seen {counted(count, 'time')} on {counted(annotate.network_frames, 'frame')}")
         of_video = f"{self.job.input}: " if self.options.several else ""
         for line in annotate.report_crossings():
             info(f"{of_video}{line}", always=True)
@@ -282,4 +283,5 @@ def stop_early(writer: PartialWriter) -> str:
         writer.stop()
     if not writer.frames:
         return "nothing was written yet"
-    return f"the first {writer.frames} frames are kept in {writer.files.partial}: go on with --resume"
+    kept = counted(writer.frames, "frame is kept", "frames are kept")
+    return f"{kept} in {writer.files.partial}: go on with --resume"

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
+from segmentation.wording import counted
+
 REMEMBERED = 24 * 3600  # seconds
 
 
@@ -55,7 +57,7 @@ def ago(seconds: float) -> str:
     for unit, size in (("hour", 3600), ("minute", 60)):
         count = int(seconds // size)
         if count:
-            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+            return f"{counted(count, unit)} ago"
     return "less than a minute ago"
 
 
@@ -78,6 +80,6 @@ def check_answers(url: str, seconds: float) -> None:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        raise TimeoutError(f"no answer within {seconds:g} seconds")
+        raise TimeoutError(f"no answer within {counted(seconds, 'second', style='g')}")
     if errors:
         raise errors[0]

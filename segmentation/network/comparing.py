@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segmentation.wording import counted
+
 if TYPE_CHECKING:
     from segmentation.network.engines import Engine
 
@@ -38,9 +40,10 @@ class Cost:
     mask: float
 
     def __str__(self) -> str:
+        counts = f"{self.found} of {counted(self.objects, 'object')} found, {self.more} more"
         if not self.found:
-            return f"{self.found} of {self.objects} objects found, {self.more} more"
-        return (f"{self.found} of {self.objects} objects found, {self.more} more; scores differ by {self.score:.3f}, "
+            return counts
+        return (f"{counts}; scores differ by {self.score:.3f}, "
                 f"box IoU {self.box:.3f}, mask IoU {self.mask:.3f}")
 
     @property

@@ -10,6 +10,7 @@ from segmentation import SegmentationError
 from segmentation.files import complete_file, own_temporary, reason
 from segmentation.network.attempts import check_answers, forget_failure, note_failure, recent_failure
 from segmentation.network.published import DEFAULT, PUBLISHED, WEIGHTS, Published
+from segmentation.wording import counted
 
 TIMEOUT = (3, 20)  # seconds that a download waits for a connection, and for the next byte
 CACHE_NAME = "mask-rcnn-segmentation"
@@ -70,7 +71,7 @@ def download(model: Published, path: Path) -> None:
     print(f"Downloading {model.size / 1e6:.0f} MB from {model.url}", file=sys.stderr, flush=True)
     HTTPDownloader(progressbar=True, chunk_size=1 << 14, timeout=TIMEOUT)(model.url, str(path), None)
     if (found := file_hash(path, model.algorithm)) != model.digest:
-        raise ValueError(f"the server sent another file, {path.stat().st_size:,} bytes with the "
+        raise ValueError(f"the server sent another file, {counted(path.stat().st_size, 'byte', style=',')} with the "
                          f"{model.algorithm} {found}")
 
 
@@ -133,5 +134,5 @@ def check_hash(path: Path, algorithm: str, expected: str, mend: str) -> None:
     except OSError as error:
         raise SegmentationError(f"cannot read {path}: {reason(error)}") from error
     if found != expected:
-        raise SegmentationError(f"{path} is not the official file ({path.stat().st_size:,} bytes, "
+        raise SegmentationError(f"{path} is not the official file ({counted(path.stat().st_size, 'byte', style=',')}, "
                                 f"{algorithm} {found}, not {expected}), so it is not used: {mend}")

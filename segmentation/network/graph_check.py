@@ -16,6 +16,7 @@ import numpy as np
 from segmentation import SegmentationError
 from segmentation.network.operations import N_OF, OPS, RESIZED, Misfit, Value, require
 from segmentation.network.text_graph import Node, cut, trunk_output
+from segmentation.wording import counted
 
 # Names of nodes in the text graph.
 IMAGE, PROPOSALS, BOXES, MASKS = "image_tensor", "detection_out", "detection_out_final", "detection_masks"
@@ -81,7 +82,7 @@ def check_node(node: Node, values: Mapping[str, Any], sound: set[str]) -> Value:
     wanted = operation.inputs
     if wanted[-1:] == ("...",):
         wanted = (wanted[0],) * (len(node.inputs) - 1) + wanted[1:2]
-    require(len(node.inputs) == len(wanted), f"has {len(node.inputs)} inputs, not {len(wanted)}")
+    require(len(node.inputs) == len(wanted), f"has {counted(len(node.inputs), 'input')}, not {len(wanted)}")
     for name, kinds in zip(node.inputs, wanted):
         require(name in values, f"reads {name}, which is neither a node before it nor a constant")
         value = values[name]
@@ -133,4 +134,4 @@ def check_whole(nodes: Mapping[str, Node], seen: Mapping[str, Value]) -> None:
     classes, shape = nodes[BOXES].one("num_classes"), seen[MASKS].shape
     if shape[:2] != (N_OF[BOXES], classes) or shape[2] != shape[3] or shape[2] not in RESIZED:
         raise SegmentationError(f"it gives masks of the shape {shape[1:]}; they must be square, one for each of "
-                                f"{classes} classes")
+                                f"{counted(classes, 'class', 'classes')}")

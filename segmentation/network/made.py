@@ -7,6 +7,7 @@ from typing import Any
 
 from segmentation import __version__
 from segmentation.network.resizing import Size
+from segmentation.wording import counted
 
 PROGRAM = "mask-rcnn-segmentation"
 
@@ -67,4 +68,4 @@ class Made:
 def demo_warning(known: Sequence[str], labels: Sequence[str]) -> str:
     """The sentence for results of the demo graph. known: the classes that it knows; labels: all classes"""
     return (f"The demo graph was used, not the official network: it knows only {len(known)} of the "
-            f"{len(labels)} kinds of object, and is often wrong.")
+            f"{counted(len(labels), 'kind')} of object, and is often wrong.")

@@ -24,6 +24,7 @@ from segmentation.network.resizing import Rule
 from segmentation.network.text_graph import Nodes, read_nodes, trunk_output
 from segmentation.network.weights import ModelFiles, read_labels
 from segmentation.terminal import warn, warn_at_end
+from segmentation.wording import counted
 
 # Names that only the ONNX model has: the trunk's output (in text graphs its name depends on the architecture), and the
 # boxes of the detections in cells of that output.
@@ -136,8 +137,8 @@ def read_structure(files: ModelFiles, buffer: np.ndarray) -> Described:
         kind = kind_of_graph([node.name for node in node_defs])
         if kind:
             raise SegmentationError(f"{path} is {kind}; {WANTED}")
-        raise SegmentationError(f"{path} does not hold the weights of {files.text_graph}: {len(missing)} of "
-                                f"its {len(needed)} constants are missing, first of them {missing[0]}; name "
+        raise SegmentationError(f"{path} does not hold the weights of {files.text_graph}: it lacks {len(missing)} "
+                                f"of {counted(len(needed), 'constant')}, first of them {missing[0]}; name "
                                 "the weights of this model, or put the text graph made for these beside them as "
                                 f"{path.with_suffix('.pbtxt').name}")
     return Described(nodes, consts)
@@ -167,11 +168,12 @@ def find_labels(files: ModelFiles, nodes: Nodes, consts: Mapping[str, np.ndarray
     expected = nodes[BOXES].one("num_classes")
     count = consts[CLASS_BIASES].size - 1 if CLASS_BIASES in consts else expected
     text_graph_path, labels_path = (files.weights.with_suffix(suffix) for suffix in (".pbtxt", ".txt"))
+    classes = counted(count, "class", "classes")
     if count != expected:
-        raise SegmentationError(f"{files.weights} has {count} classes, but {files.text_graph} is for "
-                                f"{expected}: put the text graph made for it beside it as {text_graph_path.name}")
+        raise SegmentationError(f"{files.weights} has {classes}, but {files.text_graph} is for {expected}: "
+                                f"put the text graph made for it beside it as {text_graph_path.name}")
     if count != OFFICIAL_CLASSES and files.labels != labels_path:
-        warn(f"[WARNING] {files.weights} has {count} classes without names, so they are numbered: put their names "
+        warn(f"[WARNING] {files.weights} has {classes} without names, so they are numbered: put their names "
              f"beside it in {labels_path.name}, one a line")
         return tuple(f"class {number}" for number in range(1, count + 1))
     return read_labels(files.labels, count)
@@ -193,7 +195,7 @@ def say_demo(files: ModelFiles, known: Sequence[str], labels: Sequence[str]) -> 
     At the end of a command a third one says again that this was the demo.
     """
     warn(f"[WARNING] this is not the COCO network but a small one for a first look, {files.weights.name}, which "
-         f"knows {len(known)} of the {len(labels)} kinds of object: {', '.join(known)}")
+         f"knows {len(known)} of the {counted(len(labels), 'kind')} of object: {', '.join(known)}")
     warn(f"[WARNING] {files.demo_because}")
     warn_at_end(f"[WARNING] {demo_warning(known, labels)} Name other weights with --weights; --no-demo refuses this "
                 "graph")

@@ -13,6 +13,7 @@ from segmentation.network.frozen_graph import write_consts
 from segmentation.network.graph_check import BOXES, IMAGE, MASKS, PROPOSALS
 from segmentation.network.model import Model
 from segmentation.network.text_graph import Nodes, cut, set_value, write_nodes
+from segmentation.wording import counted
 
 DEVICES = {
     "cpu": ("DNN_BACKEND_OPENCV", "DNN_TARGET_CPU"),
@@ -35,7 +36,7 @@ class OpenCV:
     def __init__(self, target: Target, device: str, model: Model, confidence: float, proposals: int) -> None:
         nodes = set_value(model.nodes, PROPOSALS, "keep_top_k", proposals)
         nodes = set_value(nodes, BOXES, "confidence_threshold", confidence)
-        threads = f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
+        threads = f" ({counted(cv2.getNumThreads(), 'thread')})" if device == "cpu" else ""
         self.name = f"OpenCV {cv2.__version__}, {device}{threads}"
         self.features = model.features
         self.shapes: set[tuple[int, ...]] = set()  # of the inputs so far

@@ -16,6 +16,7 @@ from typing import Any, Callable, NamedTuple, Union
 import numpy as np
 
 from segmentation.network.text_graph import Node
+from segmentation.wording import counted
 
 # 16 k + 1, so all four maps on the way to the trunk's output have an odd side: an even one would hide the difference
 # between rounding up and down.
@@ -127,15 +128,16 @@ def after_window(node: Node, x: Value, kernel_hw: Sequence[int], sides: Sequence
 
 def channels_of(x: Value, weights: np.ndarray, rank: int, axis: int) -> None:
     """Raise Misfit if a kernel has not that many axes, or is not for as many channels as its input has."""
-    require(weights.ndim == rank, f"needs weights with {rank} axes, got {weights.ndim}")
+    require(weights.ndim == rank, f"needs weights with {counted(rank, 'axis', 'axes')}, got {weights.ndim}")
     require(weights.shape[axis] == x.shape[-1],
-            f"has weights for {weights.shape[axis]} channels, but its input has {x.shape[-1]}")
+            f"has weights for {counted(weights.shape[axis], 'channel')}, but its input has {x.shape[-1]}")
 
 
 def swaps(node: Node, channels: int) -> bool:
     """Whether the outputs of a layer are deltas of boxes."""
     deltas = bool(node.one("loc_pred_transposed", False))
-    require(not deltas or channels % 4 == 0, f"gives deltas of boxes, but {channels} numbers, not four for each")
+    require(not deltas or channels % 4 == 0,
+            f"gives deltas of boxes, but {counted(channels, 'number')}, not four for each")
     return deltas
 
 
@@ -181,13 +183,15 @@ def put_together(node: Node, x: Value, rate: np.ndarray, crops: np.ndarray) -> V
 
 
 def bias(node: Node, x: Value, values: np.ndarray) -> Value:
-    require(values.shape == x.shape[-1:], f"has {values.size} biases for {x.shape[-1]} channels")
+    require(values.shape == x.shape[-1:],
+            f"has {counted(values.size, 'bias', 'biases')} for {counted(x.shape[-1], 'channel')}")
     return x
 
 
 def normalisation(node: Node, x: Value, *arrays: np.ndarray) -> Value:
     require(all(array.shape == x.shape[-1:] for array in arrays),
-            f"needs four arrays of {x.shape[-1]} numbers, got {', '.join(str(array.shape) for array in arrays)}")
+            f"needs four arrays of {counted(x.shape[-1], 'number')}, got "
+            f"{', '.join(str(array.shape) for array in arrays)}")
     require(arrays[3].min() >= 0, "has a negative variance")
     return x
 
@@ -234,7 +238,7 @@ def transpose(node: Node, x: Value, order: np.ndarray) -> Value:
 # ---- Arithmetic and order ------------------------------------------------------------------------------------
 
 def product(node: Node, x: Value, weights: np.ndarray) -> Value:
-    require(len(x.shape) == 2, f"needs a row for each region, got {len(x.shape)} axes")
+    require(len(x.shape) == 2, f"needs a row for each region, got {counted(len(x.shape), 'axis', 'axes')}")
     channels_of(x, weights, 2, 0)
     return Value((x.shape[0], weights.shape[1]), "array", swaps(node, weights.shape[1]))
 
@@ -245,7 +249,7 @@ def arithmetic(node: Node, x: Value, y: Union[Value, np.ndarray]) -> Value:
     elif y.size > 1:
         axis = len(x.shape) - 1
         require(node.op == "Mul" and x.kind == "array" and y.shape == x.shape[-1:] and node.one("axis") == axis,
-                f"has {y.size} numbers for an input of {x.shape[-1]}")
+                f"has {counted(y.size, 'number')} for an input of {x.shape[-1]}")
     return x
 
 
@@ -282,12 +286,14 @@ def softmax(node: Node, x: Value) -> Value:
 def anchor_boxes(node: Node, places: Value, image: Value) -> Value:
     height, width, variance = (node.attributes[key] for key in ("height", "width", "variance"))
     step, sides = node.one("step"), places.shape[1:3]
-    require(len(variance) == 4, f"has {len(variance)} variances, not 4")
+    require(len(variance) == 4, f"has {counted(len(variance), 'variance')}, not 4")
     require(image.shape[1:3] == IMAGE_HW, "needs the size of the image")
     require(step == int(step) and sides == tuple(-(-side // int(step)) for side in IMAGE_HW),
-            f"has a step of {step:g} pixels, but the trunk has another stride: its anchors do not fit its map")
+            f"has a step of {counted(step, 'pixel', style='g')}, but the trunk has another stride: its anchors do not "
+            "fit its map")
     require(places.deltas and len(height) == len(width) and places.shape[3] == 4 * len(height),
-            f"has {len(height)} heights and {len(width)} widths, but its map has {places.shape[3]} channels")
+            f"has {counted(len(height), 'height')} and {counted(len(width), 'width')}, but its map has "
+            f"{counted(places.shape[3], 'channel')}")
     return Value((sides[0] * sides[1] * len(height), 4), "anchors")
 
 
@@ -299,12 +305,13 @@ def detections(node: Node, deltas: Value, scores: Value, priors: Value) -> Value
     require(node.one("share_location") == first_stage != node.one("variance_encoded_in_target", False),
             "shares boxes among classes, or has variances, as the other stage does")
     require((background == 0 and classes == 2) if first_stage else background >= classes,
-            f"has {classes} classes, of which {background} is the background")
+            f"has {counted(classes, 'class', 'classes')}, of which {background} is the background")
     require(first_stage or node.one("group_by_classes") is False, "groups its rows by classes")
     require(priors.shape[-1] % 4 == 0 and (first_stage or priors.shape[:-1] == (1, 1)), "has no boxes to start from")
     boxes = int(np.prod(priors.shape)) // 4
     require(deltas.shape == (1, boxes * 4 * (1 if first_stage else classes)) and scores.shape == (1, boxes * classes),
-            f"has {boxes} boxes of {classes} classes, but {deltas.shape[-1]} deltas and {scores.shape[-1]} scores")
+            f"has {counted(boxes, 'box', 'boxes')} of {counted(classes, 'class', 'classes')}, but "
+            f"{counted(deltas.shape[-1], 'delta')} and {counted(scores.shape[-1], 'score')}")
     return Value((1, 1, N_OF[node.name], 7), "rows")
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional, Union
 
 from segmentation import SegmentationError
+from segmentation.wording import counted
 
 # One statement of protobuf's text format: `field: value`, `field {`, `}`, a comment, or else a character that is wrong.
 STATEMENT = re.compile(r'\s*(?:(\w+)(?:\s*:\s*("[^"\\\n]*"|[-+.\w]+)|\s*:?\s*(\{))|(\})|#[^\n]*|(\S))')
@@ -145,7 +146,7 @@ def read_tensor(message: Message) -> tuple:
                    for field, number in numbers)
     sizes = [read_value("i", size) for dim, entry in shape for _, size in entry]
     if [field for field, _ in message[:2]] != ["dtype", "tensor_shape"] or len(values) != math.prod(sizes):
-        raise ValueError(f"{len(values)} numbers for the shape {sizes}")
+        raise ValueError(f"{counted(len(values), 'number')} for the shape {sizes}")
     return values
 
 

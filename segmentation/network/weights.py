@@ -34,6 +34,7 @@ from segmentation import SegmentationError
 from segmentation.files import AnyPath, read_text
 from segmentation.network.download import FetchError, check_hash, fetch_weights, model_in, unpack, user_cache
 from segmentation.network.published import DEFAULT, PUBLISHED, WEIGHTS, Published
+from segmentation.wording import counted
 
 MODEL = PUBLISHED[DEFAULT].name
 LABELS = "object_detection_classes_coco.txt"
@@ -187,8 +188,8 @@ def read_labels(path: AnyPath, count: int = 90) -> tuple[str, ...]:
     """
     labels = tuple(line.strip() for line in read_text(path).strip().splitlines())
     if len(labels) != count or not all(labels):
-        raise SegmentationError(f"{path} must hold {count} names, one a line, got {len(labels)} lines"
-                                f"{'' if all(labels) else ', some of them empty'}")
+        raise SegmentationError(f"{path} must hold {counted(count, 'name')}, one a line, got "
+                                f"{counted(len(labels), 'line')}{'' if all(labels) else ', some of them empty'}")
     return labels
 
 

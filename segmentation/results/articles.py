@@ -17,6 +17,7 @@ import numpy as np
 from segmentation.drawing.palettes import Color
 from segmentation.instances import Instances
 from segmentation.polygons import find_edges
+from segmentation.wording import counted
 
 LONG_SIDE = 1280  # pixels, at most, of a picture in the page
 JPEG_QUALITY = 85
@@ -44,7 +45,7 @@ def article(name: str, image: np.ndarray, found: Instances, names: Sequence[str]
                else paragraph("nothing", "Nothing found in this picture."))
     about = {"file": name, "objects": Counter(names), **({"model": model} if model else {})}
     return (f"<article {data(about)}>\n<header><h2>{escape(name)}</h2>"
-            f"<p>{width:,} &times; {height:,} pixels, {number(len(found), 'object')}</p></header>\n"
+            f"<p>{width:,} &times; {height:,} pixels, {counted(len(found), 'object', style=',')}</p></header>\n"
             f'<div class="view"><div class="stage" style="--w:{width};--h:{height}">\n'
             f'<img loading="lazy" decoding="async" alt="{escape(contents(names))}" src="{data_url(image)}">\n'
             f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">\n{"".join(shapes)}'
@@ -81,7 +82,7 @@ def object_button(name: str, score: float, box_xyxy: np.ndarray, area: int, colo
     x0, y0, x1, y1 = box_xyxy.tolist()
     return (f'<button type="button" aria-pressed="false" tabindex="{0 if first else -1}" style="--c:{css(color)}">'
             f'<span class="label">{escape(name)}</span> <span class="score">{score:.4f}</span> '
-            f"<small>box {x1 - x0:,} &times; {y1 - y0:,}, mask {area:,} pixels</small></button>\n")
+            f"<small>box {x1 - x0:,} &times; {y1 - y0:,}, mask {counted(area, 'pixel', style=',')}</small></button>\n")
 
 
 def outline_of(found: Instances, i: int) -> str:
@@ -124,15 +125,6 @@ def contents(names: Sequence[str]) -> str:
     counts = Counter(names)
     words = [f"{name} ({count})" if count > 1 else name for name, count in counts.items()]
     return f"Photo of: {', '.join(words)}" if words else "Photo, nothing found in it"
-
-
-def number(count: int, one: str, many: Optional[str] = None) -> str:
-    """A count and its noun.
-
-    >>> number(1, "picture"), number(1200, "picture")
-    ('1 picture', '1,200 pictures')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def paragraph(kind: str, text: str) -> str:

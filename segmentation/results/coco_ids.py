@@ -14,6 +14,7 @@ from typing import Any, Optional
 from segmentation import SegmentationError
 from segmentation.files import read_text
 from segmentation.terminal import warn
+from segmentation.wording import counted
 
 SHOWN = 5  # classes that are named in a line
 
@@ -88,9 +89,10 @@ class CocoIds:
         known = {entry["name"].casefold() for entry in self.categories}
         missing = [photo for photo in photos if self.image_id(photo) is None]
         unknown = [label for label in classes if label.casefold() not in known]
-        more = f" and {len(unknown) - SHOWN} others" if len(unknown) > SHOWN else ""
-        parts = [*([f"{len(missing)} of the {len(photos)} photos, such as {missing[0]}"] if missing else []),
-                 *([f"the classes {', '.join(unknown[:SHOWN])}{more}"] if unknown else [])]
+        more = f" and {counted(len(unknown) - SHOWN, 'other')}" if len(unknown) > SHOWN else ""
+        lacking = f"{'class' if len(unknown) == 1 else 'classes'} {', '.join(unknown[:SHOWN])}{more}"
+        parts = [*([f"{len(missing)} of {counted(len(photos), 'photo')}, such as {missing[0]}"] if missing else []),
+                 *([f"the {lacking}"] if unknown else [])]
         if parts:
             warn(f"[WARNING] {self.path} lacks {', and '.join(parts)}: they get ids after its own")
 

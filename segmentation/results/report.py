@@ -21,9 +21,10 @@ from segmentation.drawing.palettes import Color
 from segmentation.files import AnyPath, read_text
 from segmentation.instances import Instances
 from segmentation.network.made import PROGRAM, Made
-from segmentation.results.articles import END, about_of, article, failed_article, number, numbered, paragraph
+from segmentation.results.articles import END, about_of, article, failed_article, numbered, paragraph
 from segmentation.results.photo_files import PhotoFile, PhotoFormat, Record, key_of, read_record
 from segmentation.results.row_files import to_bytes
+from segmentation.wording import counted
 
 BARS = 8  # classes that the chart shows; the others are folded away
 PAGE = Path(__file__).with_suffix(".html")
@@ -181,8 +182,8 @@ def totals(pictures: int, objects: Mapping[str, int], failed: int) -> str:
 
     objects: how many there are, by label; failed: how many photos could not be segmented
     """
-    counts = [number(pictures, "picture"), number(sum(objects.values()), "object"),
-              number(len(objects), "class", "classes")]
+    counts = [counted(pictures, "picture", style=","), counted(sum(objects.values()), "object", style=","),
+              counted(len(objects), "class", "classes", ",")]
     if failed:
         counts.append(f'<a href="#failure-1">{failed:,} failed</a>')
     return ", ".join(counts)
@@ -199,9 +200,9 @@ def chart(objects: Mapping[str, int], shown_in: Mapping[str, int]) -> str:
     bars = [f'<button type="button" aria-pressed="false" tabindex="{0 if i in (0, BARS) else -1}" '
             f'style="--part:{count / ranked[0][1]:.4f}"><span class="label">{escape(name)}</span> '
             f'<span class="bar"></span> <span class="count">{count:,}</span> '
-            f'<small>in {number(shown_in[name], "picture")}</small></button>\n'
+            f'<small>in {counted(shown_in[name], "picture", style=",")}</small></button>\n'
             for i, (name, count) in enumerate(ranked)]
-    rest = number(len(bars) - BARS, "more class", "more classes")
+    rest = counted(len(bars) - BARS, "more class", "more classes")
     more = f"<details>\n<summary>{rest}</summary>\n{toolbar(bars[BARS:])}</details>\n" if bars[BARS:] else ""
     return toolbar(bars[:BARS]) + more
 

@@ -9,6 +9,7 @@ from typing import Any, Optional, Union
 from segmentation import SegmentationError
 from segmentation.drawing.palettes import Color
 from segmentation.files import complete_file
+from segmentation.wording import counted
 
 POINTS = 1000  # points in time that are kept at most: about as many as the plot has columns
 ROWS = 8  # classes with a row of their own
@@ -81,7 +82,7 @@ class Timeline:
         labels = [[label] for label, _ in totals.most_common()]
         if len(labels) > ROWS + 1:
             labels[ROWS:] = [[label for label, in labels[ROWS:]]]
-        return [(group[0] if len(group) == 1 else f"{len(group)} others",
+        return [(group[0] if len(group) == 1 else counted(len(group), "other"),
                  [sum(sums.get(label, 0) for label in group) / frames for _, frames, sums in self.points])
                 for group in labels]
 

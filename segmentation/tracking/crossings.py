@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Optional
 
 from segmentation.instances import Instances
 from segmentation.tracking.boundaries import Boundary, Point
+from segmentation.wording import counted
 
 MARGIN = 0.1  # of an object's size, the root of its box's area
 LEAST_MARGIN = 1.0  # pixels
@@ -138,7 +139,7 @@ class Crossings:
         said = []
         for boundary, counts in zip(self.boundaries, self.counts):
             for class_id, count in sorted(counts.items(), key=lambda entry: -entry[1].into - entry[1].out):
-                zone = f", {count.objects} object{'s' * (count.objects != 1)}, {count.inside} inside at the end"
+                zone = f", {counted(count.objects, 'object')}, {count.inside} inside at the end"
                 said.append(f"{boundary.name}: {labels[class_id]}: {count.into} in, {count.out} out"
                             f"{zone if boundary.closed else ''}")
             if not counts:

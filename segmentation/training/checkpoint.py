@@ -10,6 +10,7 @@ from segmentation import SegmentationError
 from segmentation.files import complete_file
 from segmentation.training.options import TrainOptions
 from segmentation.training.torch_model import TorchMaskRCNN
+from segmentation.wording import counted
 
 CLIP_GRADIENT = 10.0     # gradient_clipping_by_norm of the published configuration
 
@@ -68,7 +69,8 @@ class Training:
             raise SegmentationError(f"{path} is no checkpoint: delete it and start anew") from error
         expected = self.model.num_classes, self.model.width, self.model.architecture
         if found != expected:
-            raise SegmentationError(f"{path} is for {found[0]} classes at width {found[1]:g} ({found[2]}), not for "
+            classes = counted(found[0], "class", "classes")
+            raise SegmentationError(f"{path} is for {classes} at width {found[1]:g} ({found[2]}), not for "
                                     f"{expected[0]} at {expected[1]:g} ({expected[2]}): delete it to start anew")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

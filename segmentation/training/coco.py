@@ -18,6 +18,7 @@ from pycocotools import mask as rle_masks
 from segmentation import SegmentationError
 from segmentation.files import reason
 from segmentation.training.dataset import Dataset, Outline, Picture, leave_out
+from segmentation.wording import counted
 
 NAMED = 10  # so many pictures that are missing are named; of the rest, how many they are
 
@@ -85,12 +86,12 @@ def find_pictures(entries: Sequence[dict], folder: Path, labels: Mapping[int, in
         else:
             missing.append(picture.path)
     if missing and not pictures:
-        raise SegmentationError(f"none of the {len(missing)} annotated pictures is in {folder}, first of them "
-                                f"{missing[0].name}: name their folder with --images")
+        raise SegmentationError(f"none of the {counted(len(missing), 'annotated picture')} is in {folder}, first of "
+                                f"them {missing[0].name}: name their folder with --images")
     for path in missing[:NAMED]:
         leave_out(f"{path} is missing")
     if len(missing) > NAMED:
-        leave_out(f"{len(missing) - NAMED} more pictures are missing in {folder}")
+        leave_out(f"{counted(len(missing) - NAMED, 'more picture is', 'more pictures are')} missing in {folder}")
     return pictures
 
 

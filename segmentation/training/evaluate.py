@@ -35,6 +35,7 @@ from segmentation.terminal import info, run
 from segmentation.training.coco import load_coco
 from segmentation.training.dataset import Dataset
 from segmentation.training.weights_file import read_consts
+from segmentation.wording import counted
 
 SURE = 0.9
 CONFIDENCE = 0.05  # AP looks at the whole curve, so also at objects whose score is too low to be shown
@@ -150,11 +151,11 @@ def mean(precision: np.ndarray) -> float:
 
 def report(found: Figures, pictures: int) -> str:
     """Figures on so many pictures as lines of text."""
-    lines = [f"[INFO] {pictures} pictures: box AP50 {found.box_ap50:.3f}, box AP {found.box_ap:.3f}, "
+    lines = [f"[INFO] {counted(pictures, 'picture')}: box AP50 {found.box_ap50:.3f}, box AP {found.box_ap:.3f}, "
              f"mask AP50 {found.mask_ap50:.3f}, mask AP {found.mask_ap:.3f}"]
     if found.empty:
-        lines.append(f"[INFO] {found.empty} show none of the classes; on {found.mistaken} of these something scores "
-                     f"above {SURE:g}")
+        lines.append(f"[INFO] {counted(found.empty, 'picture shows', 'pictures show')} none of the classes; on "
+                     f"{found.mistaken} of these something scores above {SURE:g}")
     ordered = sorted(found.by_class.items(), key=lambda entry: -entry[1][1])
     return "\n".join(lines + [f"  {name:<20} mask AP50 {ap50:.3f}, mask AP {ap:.3f}" for name, (ap50, ap) in ordered])
 

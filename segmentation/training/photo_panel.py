@@ -20,6 +20,7 @@ from segmentation.network.weights import DEMO, MODEL_FOLDER
 from segmentation.pictures import read_photo, write_picture
 from segmentation.terminal import info, run
 from segmentation.training.readme_pictures import segmented
+from segmentation.wording import counted
 
 COLUMNS, TILE_WH = 5, (400, 300)
 
@@ -48,7 +49,7 @@ def work(args: argparse.Namespace) -> int:
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
     rows = [np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)]
     write_picture(args.out, np.vstack(rows))
-    info(f"wrote {args.out}: {len(paths)} photos")
+    info(f"wrote {args.out}: {counted(len(paths), 'photo')}")
     return 0
 
 

@@ -25,6 +25,7 @@ from segmentation.training.export import export, measure
 from segmentation.training.loop import train
 from segmentation.training.options import TrainOptions, parse_options
 from segmentation.training.start import load_data, start
+from segmentation.wording import counted
 
 
 def work(options: TrainOptions) -> int:
@@ -32,8 +33,9 @@ def work(options: TrainOptions) -> int:
     data, held_out = load_data(options)
     training = start(options, data)
     parameters = sum(weight.numel() for weight in training.model.parameters())
-    info(f"{len(data)} pictures, {sum(len(picture.objects) for picture in data.pictures)} objects, "
-         f"{len(data.names)} classes; {parameters:,} parameters on {training.device.type}")
+    objects = sum(len(picture.objects) for picture in data.pictures)
+    info(f"{counted(len(data), 'picture')}, {counted(objects, 'object')}, "
+         f"{counted(len(data.names), 'class', 'classes')}; {parameters:,} parameters on {training.device.type}")
     train(training, data, options)
     export(training.model, data, options)
     options.checkpoint.unlink(missing_ok=True)

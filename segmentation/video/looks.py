@@ -26,6 +26,7 @@ from segmentation.video.container import PATIENCE
 from segmentation.video.follow import Follower
 from segmentation.video.resumable import PartialVideo
 from segmentation.video.source import Frame, Sound, VideoSource
+from segmentation.wording import counted
 
 # The objects of a frame, and the seconds that the network took.
 Find = Callable[[Frame], tuple[Instances, float]]
@@ -211,8 +212,8 @@ class OwnLooks:
         finally:
             items.close(abandon=live)
             if isinstance(items, Newest) and items.left_out:
-                info(f"{items.left_out} frames left out, which came while others were looked at; --stream all takes "
-                     "them too")
+                info(f"{counted(items.left_out, 'frame')} left out, which came while others were looked at; --stream "
+                     "all takes them too")
 
 
 def in_turn(items: Iterable[Union[Frame, Sound]]) -> Iterator[Union[Frame, Sound]]:

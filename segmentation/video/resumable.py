@@ -42,6 +42,7 @@ from segmentation.threads import WriteBehind
 from segmentation.video.notes import Notes, Point, State, Step, do_steps
 from segmentation.video.sink import SEGMENT, VideoSink, count_frames, encoded_frames
 from segmentation.video.source import Sound
+from segmentation.wording import counted
 
 POINTS = 4  # how many resume points are saved: a run that was killed may have lost its last frames
 
@@ -166,7 +167,7 @@ class PartialVideo:
         while usable and not fit(usable[-1].state):
             usable.pop()
         if len(usable) < whole:
-            after = f"after {usable[-1].frames} frames" if usable else "at the first frame"
+            after = f"after {counted(usable[-1].frames, 'frame')}" if usable else "at the first frame"
             warn(f"[WARNING] the rows of the earlier run of {self.files.output} are not as it left them: going on "
                  f"{after}")
         elif points and not usable:
@@ -282,7 +283,7 @@ class PartialWriter:
         self.sink.close()
         there = count_frames(self.files.partial)
         if there != read:
-            raise SegmentationError(f"{self.files.partial} holds {there} frames, though {read} were read")
+            raise SegmentationError(f"{self.files.partial} holds {counted(there, 'frame')}, though {read} were read")
         renames = [*also, (self.files.partial, self.files.output)]
         steps: list[Step] = [(os.path.abspath(path), os.path.abspath(target)) for path, target in renames]
         # The notes are the last to go: until then, a run that is killed can be completed.

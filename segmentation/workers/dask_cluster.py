@@ -31,6 +31,7 @@ from typing import Any, Callable, Optional
 from segmentation import SegmentationError
 from segmentation.network.weights import ModelFiles
 from segmentation.terminal import info, warn
+from segmentation.wording import counted
 from segmentation.workers.chunks import Chunk
 from segmentation.workers.ordering import AHEAD, ATTEMPTS, Job
 from segmentation.workers.tasks import AnyTask, ChunkFailed, Drawing, Result, Task, attempt
@@ -144,7 +145,7 @@ class DaskWorkers:
 
     def __enter__(self) -> "DaskWorkers":
         self.connect()
-        info(f"{self.size} workers at {self.address}")
+        info(f"{counted(self.size, 'worker')} at {self.address}")
         return self
 
     def __exit__(self, *error: object) -> None:

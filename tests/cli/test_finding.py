@@ -100,7 +100,7 @@ def test_results_beside_the_videos_are_not_segmented_again(segment, net, tmp_pat
     for options in ([], ["--overwrite"]):
         assert segment(folder, "in", *options) == 0
         assert sorted(os.listdir(folder)) == ["x.mp4", "x_segmented.mp4"]
-    assert f"1 left out, since they are results of earlier runs, such as {folder / 'x_segmented.mp4'}" in (
+    assert f"1 result of an earlier run is left out, {folder / 'x_segmented.mp4'}" in (
         capsys.readouterr().out)
 
 

@@ -310,7 +310,7 @@ def test_skip_existing_adds_to_rows_and_report(several, tmp_path, capsys):
         path.unlink()
     shutil.rmtree(tmp_path / "out")
     assert run(names="a") == 0
-    assert run("--skip-existing") == 0 and "[INFO] 1 photos left out, whose results exist" in capsys.readouterr().out
+    assert run("--skip-existing") == 0 and "[INFO] 1 photo left out, whose result exists" in capsys.readouterr().out
     assert [path.read_bytes() for path in files] == expected
     assert run("--skip-existing") == 0 and "[INFO] 3 photos left out" in capsys.readouterr().out
     assert [path.read_bytes() for path in files] == expected

@@ -34,7 +34,7 @@ def test_a_stopped_run_plays_and_resumes_to_the_same_frames(segment, net, tmp_pa
     assert_only(tmp_path, "in.mp4", partial, f"{partial}.json")
     kept = numbers_in(tmp_path / partial)
     assert kept == list(range(len(kept))) and 100 <= len(kept) <= 107
-    assert f"the first {len(kept)} frames are kept in {tmp_path / partial}" in capsys.readouterr().err
+    assert f"{len(kept)} frames are kept in {tmp_path / partial}" in capsys.readouterr().err
     net.hook, net.seen = lambda number: None, []
     assert segment(source, name, *options) == 1 and "--resume" in capsys.readouterr().err
     assert segment(source, name, *options, "--resume") == 0

@@ -94,7 +94,7 @@ def test_visualize_shows_three_windows_and_q_or_escape_ends(tmp_path, noise, tin
     assert (tmp_path / "out" / "photo_segmented_steps.png").exists()
     press_until(lambda: script.poll() is not None, display, "ROI", key)
     out, _ = script.communicate(timeout=60)
-    assert script.returncode == 0 and "[INFO] ended by key, 1 photos left" in out
+    assert script.returncode == 0 and "[INFO] ended by key, 1 photo left" in out
     assert not (tmp_path / "out" / "photo2_segmented.png").exists()
 
 

@@ -163,7 +163,7 @@ def test_weights_of_another_model_are_named(tmp_path):
     consts = tiny_consts((MODEL_FOLDER / TEXT_GRAPH).read_text())
     weights = tmp_path / "faster_rcnn.pb"
     weights.write_bytes(frozen_graph({name: a for name, a in consts.items() if "Conv_1/" not in name}))
-    with pytest.raises(SegmentationError, match=r"2 of its .* are missing, .* SecondStage.*faster_rcnn\.pbtxt$"):
+    with pytest.raises(SegmentationError, match=r"lacks 2 of .* constants, .* SecondStage.*faster_rcnn\.pbtxt$"):
         MaskRCNN.load(MODEL_FOLDER, weights)
 
 

@@ -55,7 +55,7 @@ def test_what_the_file_lacks_gets_ids_after_its_own_and_is_said_in_one_line(run,
     coco_file(tmp_path / "ids.json", [("s/a.png", 40), ("c.png", 41)], NAMES[:-2])
     code, said = run()
     assert code == 0
-    assert (f"[WARNING] ids.json lacks 1 of the 2 photos, such as in/b.png, and the classes {NAMES[-2]}, {NAMES[-1]}: "
+    assert (f"[WARNING] ids.json lacks 1 of 2 photos, such as in/b.png, and the classes {NAMES[-2]}, {NAMES[-1]}: "
             "they get ids after its own\n") in said
     content = json.loads((tmp_path / "r.json").read_text())
     assert {image["file_name"]: image["id"] for image in content["images"]} == {"in/s/a.png": 40, "in/b.png": 42}

@@ -151,7 +151,7 @@ def test_skip_existing_does_the_rest_alone(photos, tmp_path, capsys):
     assert photos("-i", tmp_path / "in" / "a.jpg") == 0
     before = (tmp_path / "out" / "a_segmented.jpg").stat().st_mtime_ns
     assert photos("-i", tmp_path / "in", "--skip-existing") == 0
-    assert "1 photos left out" in capsys.readouterr().out
+    assert "1 photo left out" in capsys.readouterr().out
     assert (tmp_path / "out" / "a_segmented.jpg").stat().st_mtime_ns == before
     assert len(os.listdir(tmp_path / "out")) == 3
 

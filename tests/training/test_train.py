@@ -169,7 +169,7 @@ def test_coco_s_classes_keep_their_numbers_and_are_measured(tmp_path, capsys):
     assert not (folder / "g.txt").exists() and not (folder / "g.pbtxt").exists()
     output = capsys.readouterr().out
     assert "3 pictures, 6 objects, 90 classes" in output
-    assert "1 pictures: box AP50 0.0" in output and "stop sign" in output
+    assert "1 picture: box AP50 0.0" in output and "stop sign" in output
 
 
 def test_losses_fall(folder, monkeypatch):
@@ -238,7 +238,7 @@ def test_fine_tuning_starts_from_weights_under_the_official_names(folder, capsys
                        "--iterations", "2", "--batch", "2", "--holdout", "0.2", "--short-side", "97", "--long-side",
                        "129", "--out", str(folder / "g.pb")]) == 0
     out = capsys.readouterr().out
-    assert "start fresh" in out and "1 pictures: box AP50" in out
+    assert "start fresh" in out and "1 picture: box AP50" in out
     official, own = consts(official), consts(folder / "g.pb")
     assert all(own[name].shape == array.shape for name, array in official.items()
                if not name.startswith(start.CLASS_LAYERS) and "Reshape_1" not in name)

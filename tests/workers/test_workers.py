@@ -272,7 +272,7 @@ def test_a_tasks_network_has_the_threads_that_it_may_have(tiny_pb):
     before = cv2.getNumThreads()
     try:
         task = Task(find_model(MODEL_FOLDER, tiny_pb), NetworkOptions(size=(96, 64)), 1)
-        assert "(1 threads)" in task.net.engine.name
+        assert "(1 thread)" in task.net.engine.name
     finally:
         cv2.setNumThreads(before)
 

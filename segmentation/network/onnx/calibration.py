@@ -23,6 +23,7 @@ from segmentation.network.weights import MODEL_FOLDER, own_file
 from segmentation.pictures import read_photo
 from segmentation.search import find_photos
 from segmentation.terminal import is_quiet
+from segmentation.wording import counted
 
 MOST, FEW = 100, 10  # more pictures make no difference; with fewer, the project's own are added
 OWN_PICTURES = Path(MODEL_FOLDER).parent / "images"
@@ -79,11 +80,12 @@ class Calibration:
 
     def __str__(self) -> str:
         """What the pictures are, for people."""
-        count = len(self.pictures)
+        pictures = counted(len(self.pictures), "picture")
         if self.folder:
-            return f"{count} pictures of {self.folder}"
-        own = len(self.photos) and f"photos of this run{' and those in images/' if len(self.photos) < FEW else ''}"
-        return f"{count} pictures, {own or 'those in images/'}; --calibrate names 100 of your own"
+            return f"{pictures} of {self.folder}"
+        places = [*(["photos of this run"] if self.photos else []),
+                  *(["those in images/"] if len(self.photos) < FEW else [])]
+        return f"{pictures}, {' and '.join(places)}; --calibrate names 100 of your own"
 
     def key(self) -> str:
         """A hash of the pictures that the user has chosen; empty without a choice."""

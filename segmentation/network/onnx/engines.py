@@ -19,6 +19,7 @@ from segmentation.network.onnx.errors import plain_errors
 from segmentation.network.onnx.explicit_padding import with_explicit_padding
 from segmentation.network.onnx.kept import find_export
 from segmentation.network.onnx.parts import cut_out, set_for_user
+from segmentation.wording import counted
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -196,4 +197,4 @@ def find_module(name: str) -> ModuleType:
 
 def threads(device: str) -> str:
     """How many threads an engine has, for its name. Empty if it does not run on the CPU."""
-    return f" ({cv2.getNumThreads()} threads)" if device == "cpu" else ""
+    return f" ({counted(cv2.getNumThreads(), 'thread')})" if device == "cpu" else ""

@@ -33,6 +33,7 @@ from segmentation.training.scenes.photos import usable_photos
 from segmentation.training.scenes.places import PLACES
 from segmentation.training.scenes.scene import draw_scene
 from segmentation.training.scenes.shapes import CLASSES
+from segmentation.wording import counted
 
 LONGEST_ASPECT = 2.5            # the long side of a picture over its short one
 
@@ -74,7 +75,7 @@ def write_dataset(folder: Union[str, Path], count: int, seed: int, min_size: tup
         images.append({"id": index, "file_name": name, "width": size_wh[0], "height": size_wh[1]})
         for category_id, mask in objects:
             annotations.append(annotation(len(annotations) + 1, index, category_id, mask))
-    origin = {"description": f"{count} drawn scenes", "seed": seed, "split": split}
+    origin = {"description": f"{counted(count, 'drawn scene')}", "seed": seed, "split": split}
     return write_instances(folder / "instances.json", origin, images, annotations)
 
 
@@ -129,7 +130,7 @@ def find_photos(args: argparse.Namespace) -> list[Path]:
         warn(f"[WARNING] {warning}")
     if not photos:
         raise SegmentationError(f"{args.backgrounds} holds no photo that can serve as a background")
-    info(f"{len(photos)} photos of {args.backgrounds} serve as backgrounds")
+    info(f"backgrounds: {counted(len(photos), 'photo')} of {args.backgrounds}")
     return photos
 
 
@@ -139,7 +140,7 @@ def work(args: argparse.Namespace) -> int:
     photos = find_photos(args) if args.backgrounds else []
     path = write_dataset(args.out, args.count, args.seed, args.min_size, args.max_size, args.split,
                          photos, ".png" if args.png else ".jpg")
-    info(f"{args.count} scenes in {path.parent / 'images'}, their objects in {path}")
+    info(f"{counted(args.count, 'scene')} in {path.parent / 'images'}, their objects in {path}")
     return 0
 
 
