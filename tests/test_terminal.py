@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOT
 
 from segmentation import SegmentationError
-from segmentation.cli.options import Parser
+from segmentation.cli.parser import Parser
 from segmentation.cli.start import start
 from segmentation.terminal import Stopped, info, interruptible, run, visible, warn, warn_at_end
 
@@ -120,8 +120,8 @@ def test_an_error_is_one_line_whatever_the_name_holds(capsys):
 
 def test_a_usage_error_shows_control_characters_too(capsys):
     with pytest.raises(SystemExit):
-        Parser(prog="x").parse_args(["\x1b[2Jname"])
-    assert capsys.readouterr().err.endswith("error: unrecognized arguments: \\x1b[2Jname\n")
+        Parser("[options]", "Does nothing.", prog="x").parse_args(["\x1b[2Jname"])
+    assert "error: unrecognized arguments: \\x1b[2Jname\n" in capsys.readouterr().err
 
 
 # ---- Signals -----------------------------------------------------------------------------------------------

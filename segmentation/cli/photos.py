@@ -5,12 +5,10 @@
 A photo's way: search_photos -> read_photos, in a second thread -> PhotoRun.segment -> save.
 """
 
-import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Callable, Optional, Union
@@ -19,21 +17,10 @@ import numpy as np
 
 from segmentation import SegmentationError
 from segmentation.cli.choosing import benchmark
-from segmentation.cli.options import (
-    DrawingOptions,
-    Parser,
-    add_drawing_options,
-    add_network_options,
-    add_quiet,
-    check_model,
-    load_network,
-    number_in,
-    parse,
-    path,
-    path_text,
-)
+from segmentation.cli.options import load_network
+from segmentation.cli.parser import parse
+from segmentation.cli.photo_options import PhotoOptions, make_parser
 from segmentation.cli.progress import Progress
-from segmentation.cli.result_options import add_result_options
 from segmentation.cli.run_paths import check_photo_paths, say_left_out
 from segmentation.drawing.draw import drawn, segmentation_steps, steps_panel
 from segmentation.drawing.palettes import Color, colors_for
@@ -41,118 +28,19 @@ from segmentation.drawing.windows import display_answers, show
 from segmentation.files import check_folders, writing
 from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
-from segmentation.network.options import NetworkOptions
 from segmentation.network.selection import wanted_classes
-from segmentation.pictures import STDIN, encode_picture, marked, read_photos, write_picture
+from segmentation.pictures import encode_picture, marked, read_photos, write_picture
 from segmentation.results.labels import check_new
-from segmentation.results.outputs import HIDING, ResultOptions, check_hiding
+from segmentation.results.outputs import HIDING
 from segmentation.results.photo_results import PhotoFiles, PhotoResults
 from segmentation.results.rows import SeenPhoto, stem_of
-from segmentation.search import STEPS, VIDEO_SUFFIXES, find_photos, name_outputs, search_photos
+from segmentation.search import STEPS, VIDEO_SUFFIXES, name_outputs, search_photos
 from segmentation.terminal import info, interruptible, quiet, run, warn
 from segmentation.threads import ReadAhead
 from segmentation.wording import counted
 
 # Writes a picture: (the path of the result, BGR uint8, a text that says what made it).
 Save = Callable[[Path, np.ndarray, str], None]
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command line for photos."""
-    parser = Parser(description="Segment the objects in photos with Mask R-CNN.")
-    group = parser.add_argument_group("photos")
-    group.add_argument("-i", "--image", nargs="+", default=[], type=path_text, metavar="PATH",
-                       help="photos, folders of photos, patterns such as 'trip/*.jpg', or - for standard input")
-    group.add_argument("-o", "--output", type=path, default=Path("output"), metavar="DIR",
-                       help="folder for the annotated photos; of one photo also a file such as cat.png, or - for "
-                            "standard output (default: %(default)s)")
-    group.add_argument("--no-picture", action="store_true",
-                       help="write no annotated photos, only what else is asked for, such as --json")
-    group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
-    group.add_argument("--skip-existing", action="store_true",
-                       help="leave out photos whose results are there already, and add the others to rows and report")
-    group.add_argument("--overwrite", action="store_true", help="replace rows, a report and labels that are there")
-    group.add_argument("-v", "--visualize", nargs="?", type=int, choices=(0, 1), const=1, default=0,
-                       help="show and save each object's region, mask and cut-out too")
-    group.add_argument("--no-show", action="store_true", help="open no windows, only save")
-    group.add_argument("--benchmark", action="store_true",
-                       help="only show how fast each installed engine is on this machine, as --engine auto measures it")
-    add_quiet(group)
-    add_network_options(parser)
-    add_drawing_options(parser, palette="colors").add_argument(
-        "--seed", type=number_in(0, 2**32 - 1, int), default=0, metavar="N",
-        help="with --palette colors, the number of the colour that the first object gets (default: %(default)s)")
-    group = add_result_options(parser, "photos")
-    group.add_argument("--coco-ids", type=path, metavar="FILE",
-                       help="your own COCO file: --json takes from it the ids of images, by their file names, and of "
-                            "categories, by their names")
-    group.add_argument("--label-studio", type=path, metavar="FILE",
-                       help="tasks for Label Studio, .json, with the objects as predictions")
-    group.add_argument("--report", type=path, metavar="FILE",
-                       help="one HTML page that shows all photos and their objects")
-    return parser
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoOptions:
-    """What the command line asks for; fields are named as the options.
-
-    output: a folder, or STDIN for standard output
-
-    Raises ValueError if two options contradict each other.
-    """
-
-    image: tuple[str, ...]
-    output: Path
-    no_picture: bool
-    recursive: bool
-    skip_existing: bool
-    overwrite: bool
-    visualize: int
-    no_show: bool
-    benchmark: bool
-    quiet: bool
-    mask_rcnn: str
-    model: str
-    weights: Optional[str]
-    no_demo: bool
-    seed: int
-    network: NetworkOptions
-    drawing: DrawingOptions
-    results: ResultOptions
-
-    def __post_init__(self) -> None:
-        check_model(self)
-        if not self.image and not self.benchmark:
-            raise ValueError("the following arguments are required: -i/--image")
-        for name in self.image:
-            if "://" in name:
-                raise ValueError(f"--image takes files, got the address {name}: download the photo first")
-        if self.no_picture and not (self.results.need_images or self.results.report or self.results.label_studio):
-            raise ValueError("--no-picture leaves nothing to write: ask for --json, --csv, --masks or the like")
-        if self.no_picture and (self.to_stdout or self.visualize):
-            raise ValueError("--no-picture goes with neither --output - nor --visualize")
-        if self.no_picture and self.skip_existing and not self.results.remember_photos:
-            raise ValueError("--no-picture with --skip-existing needs rows, labels or a report")
-        check_hiding(self.drawing.effect, shows=bool(self.results.show_objects or self.visualize))
-        if str(STDIN) in self.image and len(self.image) > 1:
-            raise ValueError("--image - is one photo on standard input: name no others beside it")
-        if str(STDIN) in self.image and (
-                self.results.yolo or self.results.labelme or self.results.label_studio):
-            raise ValueError("--yolo, --labelme and --label-studio need the name of a photo: standard input has none")
-        if self.to_stdout and self.image != (str(STDIN),) and len(find_photos(self.image, self.recursive)) != 1:
-            raise ValueError("--output - is one picture on standard output: name one --image")
-        if self.to_stdout and (self.visualize or self.skip_existing):
-            raise ValueError("--output - goes with neither --visualize nor --skip-existing")
-        if self.drawing.transparent and self.output.suffix.lower() in (".jpg", ".jpeg"):
-            raise ValueError(f"--output {self.output}: a JPEG has no transparency, name a file that ends in .png")
-        if self.skip_existing and self.overwrite:
-            raise ValueError("--skip-existing keeps what --overwrite replaces: leave one of them out")
-
-    @property
-    def to_stdout(self) -> bool:
-        """Whether the result goes to standard output."""
-        return self.output == STDIN
 
 
 def segment_photos(options: PhotoOptions, save: Save) -> int:

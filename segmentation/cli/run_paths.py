@@ -26,7 +26,7 @@ from segmentation.terminal import info
 from segmentation.wording import counted
 
 if TYPE_CHECKING:
-    from segmentation.cli.photos import PhotoOptions
+    from segmentation.cli.photo_options import PhotoOptions
     from segmentation.cli.video_options import VideoOptions
 
 Key = Union[str, tuple[int, int]]

@@ -11,11 +11,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Optional
 
 from segmentation import SegmentationError
-from segmentation.cli.options import number_in
+from segmentation.cli.parser import Parser, number_in, path, path_text
 from segmentation.network.model import read_model
 from segmentation.network.onnx.engines import find_module
 from segmentation.network.onnx.kept import export, export_path, is_ours, key_of, save
@@ -33,8 +32,8 @@ def write_onnx(args: argparse.Namespace) -> int:
     find_module("onnx")
     files = find_model(args.mask_rcnn, args.weights)
     out = args.out or export_path(files.weights)
-    for path in (files.weights, files.text_graph, files.labels, files.colors, files.config):
-        if path and out.exists() and os.path.samefile(path, out):
+    for own in (files.weights, files.text_graph, files.labels, files.colors, files.config):
+        if own and out.exists() and os.path.samefile(own, out):
             raise SegmentationError(f"{out} is a file of the model itself: name another file with --out")
     if not args.out and not is_ours(out):
         raise SegmentationError(f"{out} is not this project's, so it is not replaced: name a file with --out")
@@ -46,17 +45,21 @@ def write_onnx(args: argparse.Namespace) -> int:
     return 0
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of this command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("-m", "--mask-rcnn", metavar="DIR", default=MODEL_FOLDER,
-                        help="model folder (default: the mask-rcnn-coco of this repository)")
-    parser.add_argument("--weights", metavar="FILE", help="another frozen graph")
+    parser = Parser("[options]", (__doc__ or "").partition("\n")[0],
+                    [("the official one", ""), ("your own", "--weights my_graph.pb --out my_graph.onnx")],
+                    prog="python -m segmentation.cli.to_onnx")
+    parser.add_argument("--weights", type=path_text, metavar="FILE",
+                        help="a frozen graph of your own (default: the official weights)")
+    parser.add_argument("--out", type=path, metavar="FILE", help="the file to write (default: beside the weights)")
     parser.add_argument("-c", "--confidence", type=number_in(0, 1), default=0.3, metavar="P",
                         help="detections score more than this, 0 to 1 (default: %(default)s, the text graph's)")
     parser.add_argument("--proposals", type=number_in(*PROPOSALS, int), metavar="N",
-                        help="regions that the second stage looks at, 10 to 300 (default: the model's own number)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: beside the weights)")
+                        help="how many regions the network looks at closely, 10 to 300 (default: the model's own "
+                             "number)")
+    parser.add_argument("-m", "--mask-rcnn", type=path_text, metavar="DIR", default=MODEL_FOLDER,
+                        help="the model folder (default: mask-rcnn-coco)")
     return parser
 
 

@@ -12,11 +12,21 @@ from segmentation.cli.finding import several_videos
 from segmentation.cli.options import (
     BESIDE,
     DrawingOptions,
-    Parser,
     add_drawing_options,
+    add_last,
     add_network_options,
-    add_quiet,
+    add_selection_options,
     check_model,
+)
+from segmentation.cli.parser import (
+    FIND,
+    GROUPS,
+    INPUT,
+    MANY,
+    RESULTS,
+    SELDOM,
+    SPEED,
+    Parser,
     number_in,
     path,
     path_text,
@@ -31,63 +41,86 @@ from segmentation.video.sink import find_encoder
 LONGEST = 1_000_000_000  # seconds of --start and --end
 
 
-def make_parser() -> argparse.ArgumentParser:
+EXAMPLES = (("one video", "-i film.mp4 -o out.mp4"),
+            ("hide people", "-i film.mp4 -o out.mp4 --classes person --effect blur"),
+            ("faster", "-i film.mp4 -o out.mp4 --every 3 --engine auto"),
+            ("a table", "-i film.mp4 -o out.mp4 --track --csv objects.csv"),
+            ("count", "-i street.mp4 -o out.mp4 --count-line 0,60%,100%,60%"),
+            ("many videos", "-i films/ -o output --workers auto"))
+
+
+def make_parser() -> Parser:
     """The parser of the command line for videos."""
-    parser = Parser(description="Segment the objects in every frame of a video with Mask R-CNN.")
-    group = parser.add_argument_group("video")
-    group.add_argument("-i", "--input", nargs="+", required=True, type=path_text, metavar="VIDEO",
-                       help="video files, folders of them or patterns; the number of a camera or the address of a "
-                            "stream")
-    group.add_argument("-o", "--output", required=True, type=path, metavar="FILE",
-                       help="the video to write: .avi is MJPG; .mp4 and .mkv are H.264, or what this build has; of "
-                            "several videos, the folder to write them to")
-    group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
-    group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
-    group.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    group.add_argument("--start", type=seconds, default=Seconds(0), metavar="S",
-                       help="second of the source to begin at, such as 90.5 or 1:30.5: the first frame is the one that "
-                            "is shown then (default: %(default)s)")
-    group.add_argument("--end", type=seconds, metavar="S",
-                       help="second of the source to end before: no frame that begins then or later is done")
-    group.add_argument("--fps", type=frames_a_second, metavar="N",
-                       help="frames a second of the result (default: the source's own)")
-    group.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
-                       help="run the network on every Nth frame and draw its last result on those between "
-                            "(default: %(default)s)")
-    group.add_argument("--follow", choices=("on", "off"), default="on",
-                       help="with --every, whether that result moves with the picture on the frames between "
-                            "(default: %(default)s)")
-    group.add_argument("--no-audio", action="store_true", help="leave the sound out")
-    group.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
-    group.add_argument("--stream", choices=("newest", "all"), default="newest",
-                       help="of a camera or stream, take the newest frame and leave out those that came meanwhile, or "
-                            "take all and lag behind (default: %(default)s)")
-    add_quiet(group)
-    add_worker_options(parser)
-    add_network_options(parser)
+    parser = Parser("-i VIDEO ... -o OUTPUT [options]",
+                    "Find the objects in videos, and draw each one's mask, box and name on every frame.",
+                    EXAMPLES, GROUPS)
+    add_video_options(parser.group(INPUT))
+    add_last(parser)
+    add_selection_options(parser)
+    add_count_options(parser.group(FIND))
     add_drawing_options(parser, palette="class")
-    group = add_result_options(parser, "frames")
-    group.add_argument("--track", action="store_true",
-                       help="number the objects: each keeps its number, and with --palette instance its colour, over "
-                            "the whole video")
-    group.add_argument("--count-line", type=boundary(parse_line), action=Counted, default=[],
-                       metavar="X0,Y0,X1,Y1[,NAME]",
-                       help="count the objects that cross this line, in and out, by class; turns --track on. Pixels, "
-                            "or per cent such as 50%%; in is from the left to the right of the line; once for each "
-                            "line")
-    group.add_argument("--count-zone", type=boundary(parse_zone), action=Counted, default=[],
-                       metavar="X0,Y0,X1,Y1,X2,Y2,...[,NAME]",
-                       help="the same of a zone, by its corners: in is into it; how many are in it is counted too")
+    add_result_options(parser, "frame")
+    group = parser.group(RESULTS)
     group.add_argument("--frames", type=path, metavar="DIR",
                        help="the frames that the network sees as JPEGs, with nothing drawn on them")
     group.add_argument("--timeline", type=path, metavar="FILE",
-                       help="a plot of how many objects of each class there are over time, .png")
+                       help="a plot (.png) of how many objects of each class there are over time")
+    add_frame_options(parser.group(SPEED))
+    add_network_options(parser)
+    add_worker_options(parser.group(MANY))
+    parser.group(SELDOM).add_argument(
+        "--stream", choices=("newest", "all"), default="newest", metavar="newest|all",
+        help="of a camera or stream: take the newest frame and leave out those that came meanwhile, or take all and "
+             "lag behind (default: %(default)s)")
     return parser
 
 
-def add_worker_options(parser: argparse.ArgumentParser) -> None:
+def add_video_options(group: "argparse._ArgumentGroup") -> None:
+    """Add the options for what is read and what is written."""
+    group.add_argument("-i", "--input", nargs="+", required=True, type=path_text, metavar="VIDEO",
+                       help="videos, folders of videos, patterns, the number of a camera, or the address of a stream")
+    group.add_argument("-o", "--output", required=True, type=path, metavar="FILE",
+                       help="the video to write: .mp4 and .mkv are H.264, .avi is MJPG; for several videos, the folder "
+                            "to write them to")
+    group.add_argument("--recursive", action="store_true", help="search the subfolders of folders too")
+    group.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    group.add_argument("--overwrite", action="store_true", help="replace an output that exists")
+    group.add_argument("--start", type=seconds, default=Seconds(0), metavar="S",
+                       help="the second of the source to begin at, such as 90.5 or 1:30.5 (default: %(default)s)")
+    group.add_argument("--end", type=seconds, metavar="S", help="the second of the source to end before")
+    group.add_argument("--fps", type=frames_a_second, metavar="N",
+                       help="frames a second of the result (default: the source's own)")
+    group.add_argument("--no-audio", action="store_true", help="leave the sound out")
+    group.add_argument("--show", action="store_true", help="show each frame as it is done; Escape or q ends")
+
+
+def add_count_options(group: "argparse._ArgumentGroup") -> None:
+    """Add the options for which object is the same one in all frames."""
+    group.add_argument("--track", action="store_true",
+                       help="give each object a number that it keeps over the whole video, and count the objects")
+    group.add_argument("--count-line", type=boundary(parse_line), action=Counted, default=[],
+                       metavar="X0,Y0,X1,Y1[,NAME]",
+                       help="count by class the objects that cross a line, in (from its left to its right) and out; "
+                            "its ends are in pixels or in per cent, such as 50%%; turns --track on, and can stand "
+                            "several times")
+    group.add_argument("--count-zone", type=boundary(parse_zone), action=Counted, default=[],
+                       metavar="X0,Y0,X1,Y1,X2,Y2,...[,NAME]",
+                       help="the same for a zone, by its corners; how many objects are in it is counted too")
+
+
+def add_frame_options(group: "argparse._ArgumentGroup") -> None:
+    """Add the options for which frames the network sees."""
+    group.add_argument("--every", type=number_in(1, 100_000, int), default=1, metavar="N",
+                       help="run the network on every Nth frame and draw its last result on those between "
+                            "(default: %(default)s)")
+    group.add_argument("--follow", choices=("on", "off"), default="on", metavar="on|off",
+                       help="with --every: whether the last result moves with the picture on the frames between "
+                            "(default: %(default)s)")
+
+
+def add_worker_options(titled: "argparse._ArgumentGroup") -> None:
     """Add the options for workers."""
-    group = parser.add_mutually_exclusive_group()
+    group = titled.add_mutually_exclusive_group()
     group.add_argument("--workers", type=workers, metavar="N|auto",
                        help="processes that share the work, each with its own network; auto is one a core, as far as "
                             "the memory lasts (default: this process alone)")

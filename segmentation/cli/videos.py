@@ -11,7 +11,8 @@ from typing import Callable, Optional, TypeVar
 
 from segmentation.cli.choosing import with_engine
 from segmentation.cli.jobs import Job, MakeProgress, list_jobs, run_jobs
-from segmentation.cli.options import load_network, parse
+from segmentation.cli.options import load_network
+from segmentation.cli.parser import parse
 from segmentation.cli.spreading import open_spread
 from segmentation.cli.stop import StopSignals
 from segmentation.cli.video_options import VideoOptions, make_parser

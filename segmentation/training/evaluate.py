@@ -25,7 +25,8 @@ from pycocotools.cocoeval import COCOeval
 from tqdm import tqdm
 
 from segmentation import SegmentationError
-from segmentation.cli.options import number_in, size, tiles
+from segmentation.cli.options import size, tiles
+from segmentation.cli.parser import Parser, number_in
 from segmentation.instances import INTERPOLATIONS, Instances, paste_mask
 from segmentation.network.engines import DEVICES, PRECISIONS, check_choice
 from segmentation.network.mask_rcnn import MaskRCNN
@@ -176,9 +177,11 @@ def work(args: argparse.Namespace) -> int:
     return 0
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of evaluate.py's options."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser("--weights FILE --images DIR --annotations FILE [options]",
+                    "Measure a frozen graph on annotated pictures: COCO's box and mask AP.",
+                    prog="python -m segmentation.training.evaluate")
     parser.add_argument("--weights", metavar="FILE", required=True, help="the frozen graph to measure")
     parser.add_argument("--images", metavar="DIR", required=True, help="folder of the pictures")
     parser.add_argument("--annotations", metavar="FILE", required=True, help="their objects, COCO's JSON")
@@ -187,15 +190,17 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=size, default="keep", metavar="keep|raw|WxH",
                         help="what the network sees; keep is the model's own rule (default: %(default)s)")
     parser.add_argument("-t", "--threshold", type=number_in(0, 1), nargs="+", default=[0.3], metavar="P",
-                        help="a pixel is the object's where its mask is above this, 0 to 1; several are compared "
+                        help="a pixel belongs to an object where its mask is above this, 0 to 1; several are compared "
                              "(default: 0.3)")
     parser.add_argument("--interpolation", choices=INTERPOLATIONS, nargs="+", default=["cubic"],
+                        metavar="|".join(INTERPOLATIONS),
                         help="how a mask is resized to its box; several are compared (default: cubic)")
-    parser.add_argument("--engine", choices=DEVICES, default="opencv", help="what runs it (default: %(default)s)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32",
+    parser.add_argument("--engine", choices=DEVICES, default="opencv", metavar="|".join(DEVICES),
+                        help="what runs it (default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="fp32", metavar="|".join(PRECISIONS),
                         help="bf16 and int8 with openvino only (default: %(default)s)")
     parser.add_argument("--tiles", nargs="?", const="auto", type=tiles, metavar="N",
-                        help="look at overlapping tiles too, as the scripts do")
+                        help="look at overlapping tiles too, N along the longer side, as the scripts do")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--known-classes", action="store_true",
                        help="count only the classes that the graph has seen in training")

@@ -17,6 +17,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from segmentation.cli.parser import Parser
 from segmentation.files import complete_file
 from segmentation.terminal import info, run
 from segmentation.training.scenes.clip import draw_clip
@@ -93,7 +94,7 @@ def work(args: argparse.Namespace) -> int:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The exit code of example_files.py."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser("[options]", __doc__.splitlines()[0], prog="python -m segmentation.training.example_files")
     parser.add_argument("--out", type=Path, default=ROOT, metavar="DIR",
                         help="folder to write to (default: this repository)")
     return run(work, parser.parse_args(argv))

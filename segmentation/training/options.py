@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from segmentation.cli.options import number_in, parse
+from segmentation.cli.parser import Parser, number_in, parse
 from segmentation.network.resizing import Resizer
 
 # Measured for training from random weights on a CPU. The published configuration has momentum 0.9 and a learning rate
 # of 0.0002 for 200,000 iterations and more; AdamW comes to the same losses in some thousand.
 LEARNING_RATE, FINE_TUNING_RATE = 2e-3, 3e-4
+
+DATA, NETWORK, TRAINING = "data", "network", "training"  # the groups of options
 
 
 @dataclass(frozen=True)
@@ -93,21 +95,22 @@ def graph_path(text: str) -> Path:
     return Path(text)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of train.py's options."""
-    parser = argparse.ArgumentParser(description="Train the network on annotated pictures of your own, from nothing or "
-                                                 "from other weights.")
-    add_data_options(parser)
-    add_network_options(parser)
-    add_training_options(parser)
+    parser = Parser("--images DIR --annotations FILE --out FILE [options]",
+                    "Train the network on annotated pictures of your own, from nothing or from the weights of --init.",
+                    titles=(DATA, NETWORK, TRAINING), prog="python -m segmentation.training.train")
+    add_data_options(parser.group(DATA))
+    add_network_options(parser.group(NETWORK))
+    add_training_options(parser.group(TRAINING))
+    parser.add_help_to(TRAINING)
     return parser
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
+def add_data_options(group: "argparse._ArgumentGroup") -> None:
     """Add the options that say which pictures are learnt from, and which are measured on."""
-    group = parser.add_argument_group("data")
     group.add_argument("--images", metavar="DIR", nargs="+", required=True,
-                       help="folder of the pictures to learn from, or several")
+                       help="folders of the pictures to learn from")
     group.add_argument("--annotations", metavar="FILE", nargs="+", required=True,
                        help="their objects, COCO's JSON, one for each folder")
     group.add_argument("--fewest", type=number_in(1, 10**9, int), metavar="N",
@@ -122,37 +125,37 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
                             "measure on (default: %(default)s)")
 
 
-def add_network_options(parser: argparse.ArgumentParser) -> None:
+def add_network_options(group: "argparse._ArgumentGroup") -> None:
     """Add the options that say which network is trained, at which size, and from which weights."""
-    group = parser.add_argument_group("network")
     group.add_argument("--out", type=graph_path, metavar="FILE", required=True,
                        help="the frozen graph to write")
     group.add_argument("--half", action="store_true", help="store matrices as float16: half the size")
     start = group.add_mutually_exclusive_group()
-    start.add_argument("--init", metavar="FILE", help="fine-tune this frozen graph instead of random weights")
+    start.add_argument("--init", metavar="FILE",
+                       help="fine-tune this frozen graph, instead of beginning with random weights")
     start.add_argument("--pretrained", metavar="FILE",
-                       help="a network on MobileNet v2, its trunk from this .npz: see README")
+                       help="begin with a network on MobileNet v2 whose trunk is in this .npz: see docs/training.md")
     group.add_argument("--unfreeze", action="store_true",
                        help="train the first layers of a pretrained network too, which wants a GPU (default: they stay "
                             "as they are)")
     group.add_argument("--width", type=number_in(0.02, 2), metavar="W",
-                       help="scales the channels (default: that of --init, or 0.25, with --pretrained 0.375, "
-                            "which goes for the predictors alone; the official network: 1)")
+                       help="scales the channels; the official network has 1 (default: that of --init, or 0.25, or "
+                            "with --pretrained 0.375 for the predictors alone)")
     group.add_argument("--short-side", type=side, default=353, metavar="N",
                        help="pictures are resized to N pixels on this side, 16k + 1 (default: %(default)s)")
     group.add_argument("--long-side", type=side, default=609, metavar="N",
-                       help="or that side N, whichever comes first (default: %(default)s)")
+                       help="or to N pixels on this side, whichever comes first (default: %(default)s)")
     group.add_argument("--scale", type=number_in(0.25, 4), nargs=2, metavar=("LOW", "HIGH"),
-                       help="in training at so many times that size (default: 1 1)")
+                       help="in training, pictures are so many times that size (default: 1 1)")
 
 
-def add_training_options(parser: argparse.ArgumentParser) -> None:
+def add_training_options(group: "argparse._ArgumentGroup") -> None:
     """Add the options that say how long and how it is trained."""
-    group = parser.add_argument_group("training")
     length = group.add_mutually_exclusive_group()
     length.add_argument("--iterations", type=number_in(1, 10**9, int), default=4000, metavar="N",
                         help="batches to learn from (default: %(default)s)")
-    length.add_argument("--minutes", type=number_in(0.01, 10**6), metavar="M", help="or how long to learn")
+    length.add_argument("--minutes", type=number_in(0.01, 10**6), metavar="M",
+                        help="how long to learn, instead of --iterations")
     group.add_argument("--batch", type=number_in(1, 1024, int), default=8, metavar="N",
                        help="pictures in a batch (default: %(default)s)")
     group.add_argument("--learning-rate", type=number_in(1e-9, 1), metavar="R",

@@ -14,7 +14,7 @@ from typing import Optional, Union
 import cv2
 import numpy as np
 
-from segmentation.cli.options import number_in
+from segmentation.cli.parser import Parser, number_in
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import DEMO, MODEL_FOLDER
 from segmentation.pictures import read_photo, write_picture
@@ -55,7 +55,8 @@ def work(args: argparse.Namespace) -> int:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The exit code of photo_panel.py."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser("--images DIR ... [options]", __doc__.splitlines()[0],
+                    prog="python -m segmentation.training.photo_panel")
     parser.add_argument("--images", nargs="+", required=True, metavar="DIR", help="folders of photos")
     parser.add_argument("--weights", type=Path, default=MODEL_FOLDER / DEMO, metavar="FILE",
                         help="the frozen graph (default: the demo graph)")

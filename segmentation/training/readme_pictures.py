@@ -13,6 +13,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from segmentation.cli.parser import Parser
 from segmentation.drawing.draw import EFFECTS, FONT, Style, drawn
 from segmentation.drawing.palettes import colors_for
 from segmentation.network.mask_rcnn import MaskRCNN
@@ -60,7 +61,8 @@ def work(args: argparse.Namespace) -> int:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The exit code of readme_pictures.py."""
-    return run(work, argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args(argv))
+    parser = Parser("", __doc__.splitlines()[0], prog="python -m segmentation.training.readme_pictures")
+    return run(work, parser.parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -24,13 +24,13 @@ makes of expanded_conv_13 to 16 on the whole picture. The heads are expanded_con
 This file has a function for each of these parts; text_graph_layers.py has one for each kind of layer.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
+from segmentation.cli.parser import Parser
 from segmentation.network.weights import MODEL_FOLDER
 from segmentation.training.architectures import (
     ANCHOR_STRIDE,
@@ -243,8 +243,8 @@ def write(path: Path, text: str) -> None:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """The exit code: 0 if the text graph was written, 1 if it could not be."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--architecture", choices=OUT, default="inception_v2",
+    parser = Parser("[options]", __doc__.splitlines()[0], prog="python -m segmentation.training.text_graph")
+    parser.add_argument("--architecture", choices=OUT, default="inception_v2", metavar="|".join(OUT),
                         help="the network's (default: %(default)s)")
     parser.add_argument("--out", metavar="FILE",
                         help="the file to write, or - to print (default: the model folder's of the architecture)")

@@ -4,8 +4,9 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from segmentation.cli import photos, video_options
-from segmentation.cli.options import DrawingOptions, parse, what_decides
+from segmentation.cli import photo_options, video_options
+from segmentation.cli.options import DrawingOptions, what_decides
+from segmentation.cli.parser import parse
 from segmentation.network.options import NetworkOptions
 from segmentation.results.outputs import ResultOptions
 from segmentation.tracking.boundaries import CountOptions
@@ -24,9 +25,9 @@ def given(parser):
 
 
 def test_every_option_reaches_a_field_and_every_field_has_an_option():
-    parsed = given(photos.make_parser()), given(video_options.make_parser())
-    assert parsed[0] <= names(photos.PhotoOptions) and parsed[1] <= names(video_options.VideoOptions)
-    assert names(photos.PhotoOptions) | names(video_options.VideoOptions) <= parsed[0] | parsed[1]
+    parsed = given(photo_options.make_parser()), given(video_options.make_parser())
+    assert parsed[0] <= names(photo_options.PhotoOptions) and parsed[1] <= names(video_options.VideoOptions)
+    assert names(photo_options.PhotoOptions) | names(video_options.VideoOptions) <= parsed[0] | parsed[1]
 
 
 def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
@@ -40,13 +41,13 @@ def test_resume_compares_every_field_but_those_beside_the_frames(tmp_path):
     assert {f"--{name.replace('_', '-')}" for name in names(video_options.VideoOptions)} == beside | compared.keys()
 
 
-@pytest.mark.parametrize("kind", [photos.PhotoOptions, video_options.VideoOptions, *GROUPS])
+@pytest.mark.parametrize("kind", [photo_options.PhotoOptions, video_options.VideoOptions, *GROUPS])
 def test_options_are_frozen(kind):
     assert is_dataclass(kind) and kind.__dataclass_params__.frozen
 
 
 @pytest.mark.parametrize("module, kind, argv", [
-    (photos, photos.PhotoOptions, ["-i", "a.jpg"]),
+    (photo_options, photo_options.PhotoOptions, ["-i", "a.jpg"]),
     (video_options, video_options.VideoOptions, ["-i", "a.mp4", "-o", "b.avi"])])
 def test_two_models_are_wrong_options(module, kind, argv, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -12,8 +12,8 @@ from clips import make_clip
 import mask_rcnn
 from segmentation import SegmentationError
 from segmentation.cli import run_paths
-from segmentation.cli.options import parse
-from segmentation.cli.photos import PhotoOptions, make_parser
+from segmentation.cli.parser import parse
+from segmentation.cli.photo_options import PhotoOptions, make_parser
 from segmentation.cli.run_paths import Keys, check_photo_paths, ignores_case
 from segmentation.network.weights import COLORS, LABELS
 from segmentation.pictures import encode_picture

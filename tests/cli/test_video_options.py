@@ -10,7 +10,8 @@ from conftest import ROOT
 
 import mask_rcnn_video
 from segmentation import SegmentationError
-from segmentation.cli.options import parse, what_decides
+from segmentation.cli.options import what_decides
+from segmentation.cli.parser import parse
 from segmentation.cli.video_options import VideoOptions, frames_a_second, make_parser, seconds
 from segmentation.video.container import SMALLEST_RATE
 from segmentation.video.sink import Coding, VideoSink, count_frames

@@ -25,7 +25,7 @@ from pycocotools import mask as rle
 from tqdm import tqdm
 
 from segmentation import SegmentationError
-from segmentation.cli.options import number_in
+from segmentation.cli.parser import Parser, number_in
 from segmentation.files import complete_file
 from segmentation.terminal import info, run, warn
 from segmentation.training.scenes.arranging import log_uniform
@@ -102,15 +102,17 @@ def size(text: str) -> tuple[int, int]:
 natural = number_in(0, 2**31, int)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of draw.py's options."""
-    parser = argparse.ArgumentParser(description="Draw scenes with masks, as a COCO data set.")
-    parser.add_argument("--out", required=True, type=Path, help="folder for images/ and instances.json")
+    parser = Parser("--out DIR [options]", "Draw scenes with exact masks, as a COCO data set.",
+                    [("some", "--out scenes --count 100"), ("others", "--out more --count 100 --seed 1")],
+                    prog="python -m segmentation.training.scenes.draw")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for images/ and instances.json")
     parser.add_argument("--count", type=natural, default=500, metavar="N",
                         help="number of scenes (default: %(default)s)")
     parser.add_argument("--seed", type=natural, default=0, metavar="N",
                         help="another seed gives other scenes (default: %(default)s)")
-    parser.add_argument("--split", choices=list(PLACES), default="train",
+    parser.add_argument("--split", choices=list(PLACES), default="train", metavar="|".join(PLACES),
                         help="kinds of background: train's or test's (default: %(default)s)")
     parser.add_argument("--min-size", type=size, default=(320, 240), metavar="WxH",
                         help="smallest picture (default: 320x240)")
