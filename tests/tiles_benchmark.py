@@ -100,7 +100,8 @@ def main():
     images, pictures = zip(*(draw(number) for number in range(args.pictures)))
     nets = {tiles: MaskRCNN.load(MODEL_FOLDER, args.weights, engine=args.engine, confidence=CONFIDENCE,
                                  tiles=tiles or None) for tiles in args.tiles}
-    truth = coco_truth(Dataset(list(pictures), nets[args.tiles[0]].labels, {}, False))
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = coco_truth(Dataset(list(pictures), nets[args.tiles[0]].labels, {}, False))
     print(f"{sum(len(picture.objects) for picture in pictures)} objects in {len(pictures)} pictures, {args.engine}")
     print("| --tiles | mask AP (box AP) of small objects | of large ones | of all | twice | seconds a picture |")
     print("|---|---|---|---|---|---|")
