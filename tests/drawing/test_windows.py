@@ -114,7 +114,7 @@ def test_the_preview_of_a_video_ends_with_q_and_keeps_what_is_done(tmp_path, tin
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     press_until(lambda: script.poll() is not None, display, "Output", "q")
     _, err = script.communicate(timeout=60)
-    assert script.returncode == 130 and "frames are kept in" in err
+    assert script.returncode == 130 and " kept in " in err
     numbers = numbers_in(tmp_path / "out.partial.avi")
     assert 0 < len(numbers) < 500 and numbers == list(range(len(numbers)))
 
