@@ -15,9 +15,9 @@ from segmentation.cli.options import (
 from segmentation.cli.parser import GROUPS, INPUT, RESULTS, SPEED, Parser, number_in, path, path_text
 from segmentation.cli.result_options import add_result_options
 from segmentation.network.options import NetworkOptions
-from segmentation.pictures import STDIN
+from segmentation.pictures import STDIN, photo_suffixes
 from segmentation.results.outputs import ResultOptions, check_hiding
-from segmentation.search import find_photos
+from segmentation.search import RESULT_SUFFIXES, find_photos
 
 EXAMPLES = (("one photo", "-i photo.jpg"), ("a folder", "-i holiday/ -o results"),
             ("some classes", "-i street.jpg --classes person,car"),
@@ -121,7 +121,10 @@ class PhotoOptions:
             raise ValueError("--output - is one picture on standard output: name one --image")
         if self.to_stdout and (self.visualize or self.skip_existing):
             raise ValueError("--output - goes with neither --visualize nor --skip-existing")
-        if self.drawing.transparent and self.output.suffix.lower() in (".jpg", ".jpeg"):
+        suffix = self.output.suffix.lower()
+        if suffix and suffix not in RESULT_SUFFIXES and suffix in photo_suffixes() and not self.output.is_dir():
+            raise ValueError(f"--output {self.output}: name a folder, or a file that ends in .jpg or .png")
+        if self.drawing.transparent and suffix in (".jpg", ".jpeg"):
             raise ValueError(f"--output {self.output}: a JPEG has no transparency, name a file that ends in .png")
         if self.skip_existing and self.overwrite:
             raise ValueError("--skip-existing keeps what --overwrite replaces: leave one of them out")

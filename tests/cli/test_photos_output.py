@@ -62,6 +62,7 @@ def test_no_picture_writes_rows_alone(segment, tmp_path):
     (["--no-picture", "--json", "rows.json", "-v"], "--no-picture goes with neither"),
     (["--no-picture", "--masks", "masks", "--skip-existing"], "needs rows, labels or a report"),
     (["-i", "http://host/a.jpg"], "download the photo first"),
+    (["-o", "cat.gif"], "--output cat.gif: name a folder, or a file that ends in .jpg or .png"),
     ([*CUT, "transparent", "-o", "cat.jpg"], "a JPEG has no transparency, name a file that ends in .png"),
     ([*CUT, "#00ff0080"], "must be wholly opaque or transparent, got '#00ff0080'"),
     (["--background", "transparent"], "--background needs --effect cutout"),
