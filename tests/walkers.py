@@ -22,7 +22,7 @@ YARD = "170,160,320,160,320,240,170,240,yard"
 # Where each figure's feet are on some frames; straight on between. On the others it is not there.
 WAYS = [
     (PERSON, [(0, 70, 90), (40, 70, 200), (90, 70, 200), (120, 70, 90)]),                   # in, and out again
-    (PERSON, [(5, 100, 80), (45, 100, 141), (60, 100, 146), (75, 100, 142), (85, 100, 145), (110, 100, 80)]),  # turns
+    (PERSON, [(5, 100, 80), (45, 100, 141), (60, 100, 145), (75, 100, 141), (85, 100, 145), (110, 100, 80)]),  # turns
     (PERSON, [(0, 24, 90), (30, 24, 220), (60, 140, 220), (90, 140, 100)]),                 # round the end, then out
     (CAR, [(10, 230, 70), (60, 230, 220), (130, 200, 220)]),                                # in; into the yard
     (CAR, [(0, 295, 80), (40, 295, 190), (80, 295, 80)]),                                   # past the end, both times
