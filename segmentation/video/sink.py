@@ -66,7 +66,7 @@ def find_encoder(suffix: str) -> tuple[str, str]:
     Raises ValueError if there is none; it names what is available.
     """
     if suffix.lower() not in CONTAINERS:
-        raise ValueError(f"must end in {', '.join(CONTAINERS)}, got {suffix or 'no suffix'}")
+        raise ValueError(f"an output video must end in {', '.join(CONTAINERS)}, got {suffix or 'no suffix'}")
     container, encoders = CONTAINERS[suffix.lower()]
     for encoder in encoders:
         if encoder in av.codecs_available:
