@@ -73,7 +73,7 @@ class WalkNet:
         self.hook()
         boxes, class_ids = [], []
         for class_id, color in COLORS.items():
-            near = (np.abs(image.astype(int) - color).max(2) < 90).astype(np.uint8)
+            near = cv2.inRange(image, np.array(color) - 90, np.array(color) + 90)
             for left, top, width, height, area in cv2.connectedComponentsWithStats(near)[2][1:]:
                 if area > 150:
                     boxes.append((left, top, left + width, top + height))
