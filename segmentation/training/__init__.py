@@ -9,12 +9,14 @@ Each line imports only from itself and from lines above it.
     dataset, coco, samples, batches         annotated pictures, and what training sees of them
     pretrained                              a trunk that has seen photos
     options, checkpoint                     TrainOptions; Training: a run and how far it is
-    start, feeding, loop                    how a run starts, what it is fed with, and the loop
-    evaluate, export, train                 COCO's AP of a graph; the files a run writes; the command that trains
+    start, feeding                          how a run starts, and what it is fed with
+    evaluate, export                        COCO's AP of a graph; the files a run writes
+    readme_pictures, photo_panel            pictures of what a graph finds
+    plan, watch                             what a run says before it starts, and as it goes
+    loop, train                             the loop; the command that trains
 
     scenes/                                 drawn pictures with exact masks
     example_files                           draws the example files, with scenes/
-    readme_pictures, photo_panel            pictures of what a graph finds
 
 No other package imports this one.
 """

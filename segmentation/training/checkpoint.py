@@ -71,7 +71,8 @@ class Training:
         if found != expected:
             classes = counted(found[0], "class", "classes")
             raise SegmentationError(f"{path} is for {classes} at width {found[1]:g} ({found[2]}), not for "
-                                    f"{expected[0]} at {expected[1]:g} ({expected[2]}): delete it to start anew")
+                                    f"{expected[0]} at {expected[1]:g} ({expected[2]}): give the options of its run, "
+                                    "or delete it to start anew")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.done, self.seconds = state["done"], state["seconds"]

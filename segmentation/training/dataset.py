@@ -1,5 +1,6 @@
 """A data set in memory: pictures, the outlines of their objects, and the names of the classes.
 
+    learnt, held_out = split(photos, share=0.1)
     common = without_rare(joined([photos, scenes]), fewest=60)
     often = repeated(common, share=0.15, rng=np.random.default_rng(0))
     image = often.pictures[0].read()                    # (H, W, 3) uint8 BGR
@@ -7,9 +8,11 @@
 coco.py reads one from a JSON file; samples.py and batches.py make from it what training sees.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -117,6 +120,22 @@ def joined(datasets: Sequence[Dataset]) -> Dataset:
     if not all(data.same_classes(first) for data in datasets):
         raise SegmentationError("all --annotations must have the same categories")
     return replace(first, pictures=[picture for data in datasets for picture in data.pictures])
+
+
+def shuffled(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures in the order of a hash of their file names: as good as random, and the same in every run."""
+    return sorted(pictures, key=lambda picture: (sha256(os.fsencode(picture.path.name)).digest(), picture.path))
+
+
+def split(dataset: Dataset, share: float) -> tuple[Dataset, Dataset]:
+    """The Dataset to learn from and the one to measure on, which has this share of the pictures, but at least one.
+
+    The names of the files decide, whatever their order and number: most pictures stay in their part when others are
+    added. Of a single picture, and with a share of 0, nothing is kept to measure on.
+    """
+    pictures = shuffled(dataset.pictures)
+    count = max(round(share * len(pictures)), 1) if share and len(pictures) > 1 else 0
+    return replace(dataset, pictures=pictures[count:]), replace(dataset, pictures=pictures[:count])
 
 
 def without_rare(dataset: Dataset, fewest: int) -> Dataset:

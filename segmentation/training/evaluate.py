@@ -73,7 +73,8 @@ def evaluate(net: Callable[[np.ndarray], Instances], dataset: Dataset,
     results: dict[tuple[float, str], list[dict]] = {paste: [] for paste in pastes}
     mistaken = []
     counted = [label for label, name in enumerate(dataset.names) if classes is None or name in classes]
-    for number, picture in enumerate(tqdm(dataset.pictures, desc="measuring", unit="picture", leave=False)):
+    bar = tqdm(dataset.pictures, desc="measuring", unit="picture", leave=False, disable=None)  # on a terminal
+    for number, picture in enumerate(bar):
         image = picture.read()
         found = net(image) if image is not None else None
         if found is not None:

@@ -1,4 +1,10 @@
-"""What a run ends with: the frozen graph, the files beside it, and the AP on pictures kept out of training."""
+"""What a run writes, the frozen graph and the files beside it, and how good the network of these files is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
 
 from segmentation.files import complete_file
 from segmentation.network.mask_rcnn import MaskRCNN
@@ -12,11 +18,16 @@ from segmentation.training.weights_file import shift_masks, write_consts
 
 
 def export(model: TorchMaskRCNN, data: Dataset, options: TrainOptions) -> None:
-    """Write the frozen graph, its masks shifted to suit the scripts' threshold, and the files beside it.
+    """Write the files of --out, and say so. Raises SegmentationError where a file cannot be written."""
+    written = write_graph(model, data, options, options.out)
+    info(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB), {', '.join(map(str, written))}")
+
+
+def write_graph(model: TorchMaskRCNN, data: Dataset, options: TrainOptions, out: Path) -> list[Path]:
+    """Write the frozen graph, its masks shifted to suit the scripts' threshold, and the files beside it: their paths.
 
     Raises SegmentationError where a file cannot be written.
     """
-    out = options.out
     write_consts(out, shift_masks(model.consts()), options.half)
     texts = {".config": options.resizer.config()}
     if data.own_classes:
@@ -26,12 +37,20 @@ def export(model: TorchMaskRCNN, data: Dataset, options: TrainOptions) -> None:
     for suffix, text in texts.items():
         with complete_file(out.with_suffix(suffix)) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    written = ", ".join(str(out.with_suffix(suffix)) for suffix in texts)
-    info(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB), {written}")
+    return [out.with_suffix(suffix) for suffix in texts]
 
 
-def measure(data: Dataset, options: TrainOptions) -> None:
-    """Print the AP of the written graph on the data, through the network that the scripts run."""
-    net = MaskRCNN.load(MODEL_FOLDER, options.out, confidence=evaluate.CONFIDENCE)
-    figures, = evaluate.evaluate(net, data)
-    print(evaluate.report(figures, len(data)))
+def load_graph(path: Path) -> MaskRCNN:
+    """The network of a written graph, as the scripts run it, for measuring."""
+    return MaskRCNN.load(MODEL_FOLDER, path, confidence=evaluate.CONFIDENCE)
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """In the block OpenCV runs on all cores. In training it has one thread, which loads pictures."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(-1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

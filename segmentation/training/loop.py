@@ -14,6 +14,7 @@ from segmentation.training.checkpoint import Training
 from segmentation.training.dataset import Dataset
 from segmentation.training.feeding import kept_batches, load_batches
 from segmentation.training.options import TrainOptions
+from segmentation.training.watch import Watch
 
 # The learning rate rises from 0 in so many iterations, or in this part of a short run.
 WARM_UP, SHORT_WARM_UP = 150, 0.1
@@ -22,7 +23,7 @@ FREEZE_NORM = 0.88
 CHECKPOINT_SECONDS = 300
 
 
-def train(training: Training, data: Dataset, options: TrainOptions) -> None:
+def train(training: Training, data: Dataset, options: TrainOptions, watch: Watch) -> None:
     """Iterate until all is done. After Ctrl-C or a kill it writes a checkpoint and raises KeyboardInterrupt."""
     training.model.train()
     bar = progress_bar(training, options)
@@ -30,7 +31,7 @@ def train(training: Training, data: Dataset, options: TrainOptions) -> None:
     batches = kept_batches(source, training, data, options) if options.views else source
     on_kill = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends like Ctrl-C
     try:
-        iterate_all(training, batches, bar, options)
+        iterate_all(training, batches, bar, options, watch)
     except KeyboardInterrupt:
         training.save(options.checkpoint)
         bar.close()
@@ -56,8 +57,9 @@ def reached(training: Training, options: TrainOptions) -> int:
     return round(training.seconds) if options.minutes else training.done
 
 
-def iterate_all(training: Training, batches: Generator[Batch, None, None], bar: tqdm, options: TrainOptions) -> None:
-    """Iterate over the batches until the run is done."""
+def iterate_all(training: Training, batches: Generator[Batch, None, None], bar: tqdm, options: TrainOptions,
+                watch: Watch) -> None:
+    """Iterate over the batches until the run is done. The time that measuring takes is not counted."""
     saved = clock = time.monotonic()
     for batch in batches:
         if training.part(options) >= 1:
@@ -65,12 +67,13 @@ def iterate_all(training: Training, batches: Generator[Batch, None, None], bar: 
         losses = iterate(training, batch, options)
         now = time.monotonic()
         training.add_time(now - clock)
-        clock = now
         bar.set_postfix(it=training.done, **losses)
         bar.update(min(reached(training, options), bar.total) - bar.n)
         if now - saved > CHECKPOINT_SECONDS:
             training.save(options.checkpoint)
             saved = now
+        watch.look(training, now - clock)
+        clock = time.monotonic()
 
 
 def iterate(training: Training, batch: Batch, options: TrainOptions) -> dict[str, str]:
@@ -79,7 +82,7 @@ def iterate(training: Training, batch: Batch, options: TrainOptions) -> dict[str
     Raises SegmentationError where training diverges.
     """
     model = training.model
-    if options.init or training.part(options) >= FREEZE_NORM:
+    if options.start_graph or training.part(options) >= FREEZE_NORM:
         model.freeze_batch_norm()
     set_rate(training, options)
     # Each iteration has a seed of its own, so that a resumed run draws the same as one without interruption.

@@ -35,6 +35,13 @@ def tile(image: np.ndarray) -> np.ndarray:
     return out
 
 
+def panel_of(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures side by side, COLUMNS in a row, BGR uint8; there must be one at least."""
+    tiles = [tile(picture) for picture in pictures]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
+    return np.vstack([np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)])
+
+
 def choose(folders: Sequence[Union[str, Path]], count: int, rng: np.random.Generator) -> list[Path]:
     """The paths of `count` photos, the same number from each folder."""
     each = [sorted(path for path in Path(folder).iterdir() if path.is_file()) for folder in folders]
@@ -45,10 +52,7 @@ def work(args: argparse.Namespace) -> int:
     """Choose, find, draw, write; the exit code."""
     net = MaskRCNN.load(MODEL_FOLDER, args.weights)
     paths = choose(args.images, args.count, np.random.default_rng(args.seed))
-    tiles = [tile(segmented(net, read_photo(path))) for path in paths]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
-    rows = [np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)]
-    write_picture(args.out, np.vstack(rows))
+    write_picture(args.out, panel_of([segmented(net, read_photo(path)) for path in paths]))
     info(f"wrote {args.out}: {counted(len(paths), 'photo')}")
     return 0
 

@@ -17,6 +17,7 @@ import numpy as np
 from segmentation.cli.parser import Parser
 from segmentation.drawing.draw import EFFECTS, FONT, Style, drawn
 from segmentation.drawing.palettes import colors_for
+from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import DEMO, MODEL_FOLDER
 from segmentation.pictures import read_photo, write_picture
@@ -38,7 +39,11 @@ EXAMPLE = "images/example_01.jpg"
 
 def segmented(net: MaskRCNN, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
     """A copy of the picture, BGR uint8 (H, W, 3), with its objects drawn by one of EFFECTS."""
-    found = net(image)
+    return with_objects(net, net(image), image, effect)
+
+
+def with_objects(net: MaskRCNN, found: Instances, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
+    """The same with these objects."""
     return drawn(image, found, net.labels, colors_for("colors", found, net.colors), Style(effect))
 
 

@@ -1,20 +1,20 @@
 """What a run starts from: the pictures, and the network with its first weights."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 import torch
 
 from segmentation import SegmentationError
-from segmentation.network.weights import LABELS, MODEL_FOLDER, read_labels
+from segmentation.network.weights import LABELS, MODEL_FOLDER, own_file, read_labels
 from segmentation.terminal import info
 from segmentation.training.architectures import architecture_of
 from segmentation.training.checkpoint import Training
-from segmentation.training.classes import classes_known
+from segmentation.training.classes import BOXES, classes_known
 from segmentation.training.coco import load_coco
-from segmentation.training.dataset import Dataset, joined, repeated, without_rare
+from segmentation.training.dataset import Dataset, joined, repeated, split, without_rare
 from segmentation.training.options import TrainOptions
 from segmentation.training.pretrained import read_pretrained
 from segmentation.training.torch_model import TorchMaskRCNN
@@ -25,9 +25,7 @@ BETAS, WEIGHT_DECAY = (0.9, 0.99), 1e-3  # AdamW's
 # layers, which --unfreeze trains, say what every photo is made of: they need the smallest.
 PRETRAINED_RATE, UNFROZEN_RATE = 0.25, 0.05
 DEFAULT_WIDTHS = {"inception_v2": 0.25, "mobilenet_v2": 0.375}
-# The layers whose shape depends on the number of classes.
-CLASS_LAYERS = tuple(f"SecondStageBoxPredictor/{layer}/"
-                     for layer in ("ClassPredictor", "BoxEncodingPredictor", "Conv_1"))
+MOST_NAMES = 10  # so many names of classes are in a line
 
 
 # ---- The pictures ----------------------------------------------------------------------------------------
@@ -47,13 +45,11 @@ def load_data(options: TrainOptions) -> tuple[Dataset, Optional[Dataset]]:
             raise SegmentationError(f"{options.val_annotations} must have the categories of "
                                     f"{options.annotations[0]}")
         return more_often(data, options), held_out
-    order = np.random.default_rng(options.seed).permutation(len(data))
-    count = round(options.holdout * len(data))
-    pictures = [data.pictures[i] for i in order]
-    learnt = replace(data, pictures=pictures[count:])
+    learnt, held_out = split(data, options.holdout)
     if not learnt.has_objects():
-        raise SegmentationError(f"--holdout {options.holdout:g} leaves no picture with an object to learn from")
-    return more_often(learnt, options), replace(data, pictures=pictures[:count]) if count else None
+        raise SegmentationError(f"--holdout {options.holdout:g} leaves no picture with an object to learn from: "
+                                "annotate more, or lower it")
+    return more_often(learnt, options), held_out if len(held_out) else None
 
 
 def more_often(data: Dataset, options: TrainOptions) -> Dataset:
@@ -64,7 +60,7 @@ def more_often(data: Dataset, options: TrainOptions) -> Dataset:
 # ---- The network -----------------------------------------------------------------------------------------
 
 def start(options: TrainOptions, data: Dataset) -> Training:
-    """A Training at its start: random weights, or those of --pretrained or --init, or those of the checkpoint.
+    """A Training at its start: the weights of --init or --pretrained, random ones, or those of the checkpoint.
 
     Raises SegmentationError where a file does not fit, or where there is a checkpoint and --resume is not given.
     """
@@ -86,8 +82,8 @@ def start(options: TrainOptions, data: Dataset) -> Training:
 
 def make_model(options: TrainOptions, data: Dataset) -> TorchMaskRCNN:
     """The network to train, with its first weights."""
-    if options.init:
-        model = model_of_graph(options.init, options.width, data)
+    if options.start_graph:
+        model = model_of_graph(options.start_graph, options.width, data)
     else:
         architecture = "mobilenet_v2" if options.pretrained else "inception_v2"
         model = new_model(len(data.names), options.width or DEFAULT_WIDTHS[architecture], architecture, data)
@@ -110,10 +106,34 @@ def model_of_graph(path: str, width: Optional[float], data: Dataset) -> TorchMas
     if SHIFT in consts:  # a graph of our own, not one of TensorFlow's
         consts = shift_masks(consts, 0)
     model = new_model(len(data.names), width or width_of(consts, path), architecture_of(consts), data)
-    take_over(model, consts, path)
-    if len(classes_known(consts)) == len(data.names):
-        model.set_known(classes_known(consts) | data.known)
+    classes = classes_of_graph(consts, path, data.names)
+    take_over(model, consts, classes, path)
+    known = np.array(classes) >= 0
+    model.set_known(known | data.known)
+    info(f"starts from {Path(path).name}; of the classes to learn it knows {listed(data, data.known & known)}; "
+         f"new to it: {listed(data, data.known & ~known)}")
     return model
+
+
+def classes_of_graph(consts: Mapping[str, np.ndarray], path: str, names: Sequence[str]) -> list[int]:
+    """For each of these classes the class of the same name that a frozen graph knows, -1 if it knows none.
+
+    A graph of 90 classes without names has COCO's. Where there are no names at all, the numbers decide.
+    """
+    if f"{BOXES}/biases" not in consts:
+        return [-1] * len(names)
+    known = classes_known(consts)
+    beside = own_file(Path(path), ".txt") or (MODEL_FOLDER / LABELS if len(known) == 90 else None)
+    labels = read_labels(beside, len(known)) if beside else names if len(names) == len(known) else ()
+    numbers = {label: number for number, label in enumerate(labels) if known[number]}
+    return [numbers.get(name, -1) for name in names]
+
+
+def listed(data: Dataset, which: np.ndarray) -> str:
+    """The names of those classes, (classes,) bool, or "none"."""
+    names = [name for name, wanted in zip(data.names, which) if wanted]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more or "none"
 
 
 def make_optimizer(model: TorchMaskRCNN, pretrained_rate: float) -> torch.optim.Optimizer:
@@ -148,16 +168,13 @@ def width_of(consts: Mapping[str, np.ndarray], path: str) -> float:
     return max(widths, default=8 / max(channels.values())) + 1e-9  # so that int() does not fall below n
 
 
-def take_over(model: TorchMaskRCNN, consts: Mapping[str, np.ndarray], path: str) -> None:
-    """Load the weights of --init; a line names the layers that start fresh because the classes differ.
+def take_over(model: TorchMaskRCNN, consts: Mapping[str, np.ndarray], classes: Sequence[int], path: str) -> None:
+    """Load the weights of --init; classes: as of TorchMaskRCNN.load_consts.
 
-    Raises SegmentationError where another layer does not fit.
+    Raises SegmentationError where they do not fit.
     """
-    left = model.load_consts(consts)
-    body = [name for name in left if not name.startswith(CLASS_LAYERS)]
-    if body:
-        raise SegmentationError(f"{path} does not fit a network of width {model.width:g}: {body[0]} is "
-                                "missing or of another shape; leave out --width to take that of the file")
+    left = model.load_consts(consts, classes)
     if left:
-        layers = sorted({name.rsplit("/", 1)[0] for name in left})
-        info(f"start fresh, as the number of classes differs: {', '.join(layers)}")
+        raise SegmentationError(f"{path} does not fit a network of width {model.width:g}: {left[0]} is missing or of "
+                                "another shape; leave out --width to take that of the file, or start from random "
+                                "weights with --init scratch")

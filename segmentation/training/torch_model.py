@@ -19,7 +19,7 @@ The layers come from the tables that the text graph is built from (architectures
 PyTorch keeps arrays as (batch, channels, height, width), TensorFlow with the channels last.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 import numpy as np
@@ -36,6 +36,7 @@ from segmentation.training.classes import (
     MASKS,
     NEVER,
     SHARED,
+    at_classes,
     classes_known,
     for_each_class,
     shared_by_all,
@@ -197,12 +198,23 @@ class TorchMaskRCNN(nn.Module):
         known = self.known.cpu().numpy()
         return without_unknown(for_each_class(consts, known) if self.shared else consts, known)
 
+    def class_consts(self) -> dict[str, np.ndarray]:
+        """The weights that each class has for itself, as a frozen graph holds them."""
+        layers = (CLASSES,) if self.shared else (CLASSES, BOXES, MASKS)
+        return {name: tensor.detach().permute(order).float().cpu().contiguous().numpy()
+                for name, (tensor, order) in self.tensors().items() if name.rpartition("/")[0] in layers}
+
     @torch.no_grad()
-    def load_consts(self, consts: Mapping[str, np.ndarray]) -> list[str]:
-        """Load a frozen graph's weights. The names of those that are missing or of another shape."""
+    def load_consts(self, consts: Mapping[str, np.ndarray], classes: Optional[Sequence[int]] = None) -> list[str]:
+        """Load a frozen graph's weights. The names of those that are missing or of another shape.
+
+        classes: for each class the graph's class that it is, -1 for one that the graph lacks; None: the same classes
+        """
         left = []
         if self.shared and SHARED[0] in consts:
             consts = without_unknown(shared_by_all(consts), classes_known(consts), CLASS_BIAS)
+        if classes is not None:
+            consts = at_classes(consts, self.class_consts(), classes)
         for name, (tensor, order) in self.tensors().items():
             view = tensor.permute(order)
             if name in consts and tuple(consts[name].shape) == tuple(view.shape):

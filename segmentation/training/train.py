@@ -1,4 +1,4 @@
-"""Train the network on annotated pictures of your own, from nothing or from other weights.
+"""Train the network on annotated pictures of your own, from the demo graph, from other weights or from nothing.
 
     python -m segmentation.training.train --images photos/ --annotations train.json --out my_graph.pb
     python -m segmentation.training.train --images photos/ --annotations train.json --out my_graph.pb \\
@@ -12,35 +12,36 @@ The annotations are a JSON file in COCO's instance format. Beside my_graph.pb th
     my_graph.pbtxt        the text graph, where the official one does not fit
     my_graph.checkpoint   how far the run is, every few minutes and on Ctrl-C; --resume goes on from there, and it is
                           deleted at the end
+    my_graph.log.csv      AP on the pictures that were kept out of training, a row each time it was measured
+    my_graph.panel.jpg    what the network found on ten of them, the last time
 
-At the end the AP on the pictures that were kept out of training is printed.
+It says before it starts what it learns from and how long that takes, and at the end whether the graph can be used.
 """
 
 import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from segmentation.terminal import info, run
-from segmentation.training.export import export, measure
+from segmentation.terminal import run
+from segmentation.training.export import export
 from segmentation.training.loop import train
 from segmentation.training.options import TrainOptions, parse_options
+from segmentation.training.plan import say_plan
 from segmentation.training.start import load_data, start
-from segmentation.wording import counted
+from segmentation.training.watch import Watch
 
 
 def work(options: TrainOptions) -> int:
     """Load, train, write, measure; the exit code."""
     data, held_out = load_data(options)
     training = start(options, data)
-    parameters = sum(weight.numel() for weight in training.model.parameters())
-    objects = sum(len(picture.objects) for picture in data.pictures)
-    info(f"{counted(len(data), 'picture')}, {counted(objects, 'object')}, "
-         f"{counted(len(data.names), 'class', 'classes')}; {parameters:,} parameters on {training.device.type}")
-    train(training, data, options)
+    say_plan(training, data, held_out, options)
+    watch = Watch(held_out, data, options)
+    watch.begin(training)
+    train(training, data, options, watch)
     export(training.model, data, options)
     options.checkpoint.unlink(missing_ok=True)
-    if held_out is not None:
-        measure(held_out, options)
+    watch.end(training)
     return 0
 
 

@@ -46,7 +46,9 @@ def read(folder):
 
 
 def run(folder, *options, out="g.pb"):
-    """The exit code of train.py on the folder, at the smallest width and size."""
+    """The exit code of train.py on the folder, from nothing and at the smallest width and size if it is not said."""
+    start = () if {"--init", "--pretrained"} & set(options) else ("--init", "scratch")
+    width = () if {"--width", "demo"} & set(options) else ("--width", "0.02")
     return train.main(["--images", str(folder), "--annotations", str(folder / "a.json"), "--batch", "2",
-                       "--width", "0.02", "--short-side", "97", "--long-side", "129",
-                       "--out", str(folder / out), *options])
+                       "--short-side", "97", "--long-side", "129", "--out", str(folder / out),
+                       *start, *width, *options])

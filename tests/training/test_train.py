@@ -12,11 +12,13 @@ pytest.importorskip("torch", reason='training needs pip install ".[train]"')
 pytest.importorskip("pycocotools", reason='training needs pip install ".[train]"')
 
 import torch
-from training.made_data import COCO, OWN, make_folder, read, run, write
+from training.made_data import COCO, NAMES, OWN, make_folder, read, run, write
 
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import MODEL_FOLDER
 from segmentation.training import evaluate, feeding, loop, options, start, train, weights_file
+from segmentation.training.architectures import ARCHITECTURES
+from segmentation.training.classes import BOXES, CLASS_BIAS, CLASSES, MASKS
 from segmentation.training.layers import DepthwiseConvolution
 from segmentation.training.pretrained import fitted, operations, read_pretrained
 from segmentation.training.torch_model import TorchMaskRCNN
@@ -26,6 +28,9 @@ pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning:pycocotools
               pytest.mark.usefixtures("one_torch_thread")]
 
 ROOT = MODEL_FOLDER.parent
+CLASS_LAYERS = tuple(f"{layer}/" for layer in (CLASSES, BOXES, MASKS))
+
+
 def started(folder, *arguments):
     """The Training of such a run at its start."""
     chosen = options.parse_options(["--images", str(folder), "--annotations", str(folder / "a.json"), "--out",
@@ -90,7 +95,7 @@ def test_a_pretrained_trunk_is_trained_on_what_its_first_layers_make_of_a_few_vi
     net(cv2.imread(str(folder / "0.png")))
     assert run(folder, "--init", str(folder / "g.pb"), "--width", "0.1", "--iterations", "1", "--holdout", "0",
                out="h.pb") == 0
-    assert "start fresh" not in capsys.readouterr().out
+    assert "it knows disc, square; new to it: none" in capsys.readouterr().out
 
 
 def test_unfrozen_first_layers_are_trained_in_the_smallest_steps(folder, pretrained, capsys):
@@ -135,11 +140,11 @@ def test_pictures_of_several_folders_are_learnt_together(tmp_path, capsys):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
     one, two = make_folder(tmp_path / "one", OWN, 2), make_folder(tmp_path / "two", OWN, 3)
-    options = ["--width", "0.02", "--short-side", "97", "--long-side", "129", "--out", str(tmp_path / "g.pb"),
-               "--iterations", "1", "--holdout", "0"]
+    options = ["--init", "scratch", "--width", "0.02", "--short-side", "97", "--long-side", "129",
+               "--out", str(tmp_path / "g.pb"), "--iterations", "1", "--holdout", "0"]
     assert train.main(["--images", str(one), str(two), "--annotations", str(one / "a.json"), str(two / "a.json"),
                        *options]) == 0
-    assert "5 pictures, 10 objects" in capsys.readouterr().out
+    assert "5 pictures with 10 objects" in capsys.readouterr().out
     write(two, **{**read(two), "categories": [{"id": 3, "name": "ring"}, {"id": 8, "name": "square"}]})
     assert train.main(["--images", str(one), str(two), "--annotations", str(one / "a.json"), str(two / "a.json"),
                        *options]) == 1
@@ -155,7 +160,7 @@ def test_own_classes_get_a_label_file_and_a_text_graph(folder, capsys):
     assert len(consts(folder / "g.pb")[weights_file.CLASS_BIASES]) == 3
     assert not (folder / "g.checkpoint").exists()
     output = capsys.readouterr()
-    assert "6 pictures, 12 objects, 2 classes" in output.out
+    assert "6 pictures with 12 objects of 2 classes" in output.out
     assert "training" in output.err and "mask=" in output.err
     net = cv2.dnn.readNetFromTensorflow(str(folder / "g.pb"), str(folder / "g.pbtxt"))
     net.setInput(cv2.dnn.blobFromImage(np.zeros((97, 129, 3), np.uint8)))
@@ -168,7 +173,7 @@ def test_coco_s_classes_keep_their_numbers_and_are_measured(tmp_path, capsys):
     assert len(consts(folder / "g.pb")[weights_file.CLASS_BIASES]) == 91
     assert not (folder / "g.txt").exists() and not (folder / "g.pbtxt").exists()
     output = capsys.readouterr().out
-    assert "3 pictures, 6 objects, 90 classes" in output
+    assert "3 pictures with 6 objects of 2 classes" in output
     assert "1 picture: box AP50 0.0" in output and "stop sign" in output
 
 
@@ -212,20 +217,71 @@ def test_resume_needs_a_checkpoint_that_fits(folder, capsys):
     assert "g.checkpoint is no checkpoint" in capsys.readouterr().err
 
 
+def knowing(num_classes, architecture="inception_v2"):
+    """The constants of a network with random weights that knows all its classes."""
+    model = TorchMaskRCNN(num_classes, 0.04, architecture)
+    with torch.no_grad():
+        model.box_deltas.bias.copy_(torch.arange(1, 1 + len(model.box_deltas.bias)))
+        model.class_scores.weight += 1  # those of a new network are near 0
+    return model.consts()
+
+
+def columns(found, label):
+    """What constants hold for a class, and for the background, in one list of arrays."""
+    layers = ((CLASSES, [0, label + 1]), (BOXES, range(4 * label, 4 * label + 4)), (MASKS, [label]))
+    return [found[f"{layer}/{part}"][..., list(which)] for layer, which in layers for part in ("weights", "biases")]
+
+
 def test_init_takes_all_but_the_class_layers(folder, capsys):
-    other = TorchMaskRCNN(90, 0.04)
-    weights_file.write_consts(folder / "official.pb", other.consts())
+    other = knowing(90)
+    weights_file.write_consts(folder / "official.pb", other)
     training = started(folder, "--init", str(folder / "official.pb"))
     assert training.model.width == pytest.approx(0.04, abs=0.01)
-    assert "BoxEncodingPredictor, " in capsys.readouterr().out
+    assert "it knows none; new to it: disc, square" in capsys.readouterr().out
     own = training.model.consts()
-    for name, array in other.consts().items():
-        if not name.startswith(start.CLASS_LAYERS):
+    for name, array in other.items():
+        if not name.startswith(CLASS_LAYERS):
             np.testing.assert_array_equal(own[name], array)
     assert run(folder, "--init", str(folder / "official.pb"), "--width", "0.2") == 1
     assert "leave out --width" in capsys.readouterr().err
+    assert run(folder, "--init", "demo", "--width", "0.02") == 1
+    assert "--init scratch" in capsys.readouterr().err
     assert run(folder, "--init", str(folder / "a.json")) == 1
     assert "a.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("names", [("star", "square", "ring"), ("star", "square")])
+def test_classes_are_taken_over_by_their_names(folder, capsys, architecture, names):
+    other = knowing(len(names), architecture)
+    weights_file.write_consts(folder / "other.pb", other)
+    (folder / "other.txt").write_text("\n".join(names))
+    own = started(folder, "--init", str(folder / "other.pb")).model.consts()  # disc, square
+    assert "it knows square; new to it: disc" in capsys.readouterr().out
+    for found, expected in zip(columns(own, 1), columns(other, 1)):
+        np.testing.assert_array_equal(found, expected)
+    assert np.abs(own[f"{CLASSES}/weights"][:, 1]).max() < 0.2  # a new one's, not the star's
+    assert own[f"{CLASSES}/biases"][1] == CLASS_BIAS
+
+
+def test_the_demo_graph_is_the_start(folder, capsys):
+    write(folder, **{**read(folder), "categories": [{"id": 3, "name": "dog"}, {"id": 8, "name": "square"}]})
+    demo, own = consts(MODEL_FOLDER / "demo_inference_graph.pb"), started(folder).model.consts()
+    assert "demo_inference_graph.pb; of the classes to learn it knows dog; new to it: square" in capsys.readouterr().out
+    dog = NAMES.index("dog")
+    np.testing.assert_array_equal(own[f"{CLASSES}/weights"][:, :2], demo[f"{CLASSES}/weights"][:, [0, dog + 1]])
+    for label in (0, 1):  # one box and one mask for all classes
+        np.testing.assert_array_equal(own[f"{BOXES}/weights"][:, 4 * label:4 * label + 4],
+                                      demo[f"{BOXES}/weights"][:, 4 * dog:4 * dog + 4])
+    assert run(folder, "--init", "demo", "--iterations", "1", "--holdout", "0") == 0
+    assert MaskRCNN.load(MODEL_FOLDER, folder / "g.pb").labels == ("dog", "square")
+
+
+def test_the_learning_rate_depends_on_the_start():
+    command = ["--images", "i", "--annotations", "a", "--out", "g.pb"]
+    for given, expected in (([], 1e-3), (["--init", "g.pb"], 3e-4), (["--init", "scratch"], 2e-3),
+                            (["--pretrained", "p.npz"], 2e-3), (["--learning-rate", "0.5"], 0.5)):
+        assert options.parse_options(command + given).highest_rate == expected
 
 
 def test_fine_tuning_starts_from_weights_under_the_official_names(folder, capsys):
@@ -238,19 +294,19 @@ def test_fine_tuning_starts_from_weights_under_the_official_names(folder, capsys
                        "--iterations", "2", "--batch", "2", "--holdout", "0.2", "--short-side", "97", "--long-side",
                        "129", "--out", str(folder / "g.pb")]) == 0
     out = capsys.readouterr().out
-    assert "start fresh" in out and "1 picture: box AP50" in out
+    assert "new to it: disc, square" in out and "1 picture: box AP50" in out
     official, own = consts(official), consts(folder / "g.pb")
     assert all(own[name].shape == array.shape for name, array in official.items()
-               if not name.startswith(start.CLASS_LAYERS) and "Reshape_1" not in name)
+               if not name.startswith(CLASS_LAYERS) and "Reshape_1" not in name)
 
 
 def test_the_shift_of_masks_is_undone_before_fine_tuning_and_applied_once(folder):
-    trained = TorchMaskRCNN(2, 0.02).consts()
+    trained = knowing(2)
     for name, own in (("trained.pb", trained), ("ours.pb", weights_file.shift_masks(trained))):
         weights_file.write_consts(folder / name, own)
         biases = started(folder, "--init", str(folder / name)).model.consts()[weights_file.MASK_BIASES]
         np.testing.assert_allclose(biases, trained[weights_file.MASK_BIASES], atol=1e-6)
-    assert run(folder, "--iterations", "1", "--holdout", "0", "--learning-rate", "1e-9", "--init",
+    assert run(folder, "--iterations", "1", "--holdout", "0", "--learning-rate", "1e-9", "--width", "0.04", "--init",
                str(folder / "ours.pb")) == 0
     np.testing.assert_allclose(consts(folder / "g.pb")[weights_file.MASK_BIASES],
                                trained[weights_file.MASK_BIASES] + weights_file.MASK_SHIFT, atol=1e-6)
@@ -284,7 +340,7 @@ def test_bad_pictures_and_annotations_are_named_and_left_out(folder, capsys):
     (folder / "2.png").write_bytes(b"no picture")
     assert run(folder, "--iterations", "4", "--holdout", "0") == 0
     output = capsys.readouterr()
-    assert "7 pictures" not in output.out and "6 pictures, 12 objects" in output.out
+    assert "7 pictures" not in output.out and "6 pictures with 12 objects" in output.out
     for what in ("gone.png is missing", "annotation 100", "annotation 101", "annotation 102",
                  "annotation 103", "without file_name"):
         assert output.err.count(what) == 1
