@@ -150,8 +150,8 @@ class Watch:
         if learnt.mask_ap50 < LEARNT:
             return (f"{low}; it is no more than {learnt.mask_ap50:.3f} on pictures that it has learnt from, so train "
                     f"longer (--init {self.options.out} goes on from here)")
-        return (f"{low}; it is {learnt.mask_ap50:.3f} on pictures that it has learnt from, so more pictures help, and "
-                "more iterations do not")
+        return (f"{low}; it is {learnt.mask_ap50:.3f} on pictures that it has learnt from, so more pictures help "
+                "more than more iterations")
 
 
 def add_row(path: Path, iteration: int, rest: str) -> None:
