@@ -296,3 +296,13 @@ def without_ties(boxes, masks, confidence=0.5):
     """The detections whose score is not within 1e-3 of the confidence."""
     clear = boxes[0, 0, :, 2] > confidence + 1e-3
     return boxes[:, :, clear], masks[clear]
+
+
+@pytest.mark.parametrize("cores", [1, 8])
+def test_openvino_keeps_to_cores_of_its_own_only_if_it_has_all(monkeypatch, tiny_pb, cores):
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(cv2, "getNumberOfCPUs", lambda: cores)
+    monkeypatch.setattr(cv2, "getNumThreads", lambda: 1)  # as in a worker, if there are 8
+    net = MaskRCNN.load(MODEL_FOLDER, tiny_pb, engine="openvino")
+    for request, _, _ in (*net.engine.box_steps, *net.engine.mask_steps):
+        assert request.get_compiled_model().get_property("ENABLE_CPU_PINNING") == (cores == 1)

@@ -84,6 +84,9 @@ class OpenVINO:
             settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
             if device == "cpu":
                 settings["INFERENCE_NUM_THREADS"] = cv2.getNumThreads()
+                # A worker has some of the cores. Pinned, all workers would run on the first ones: two took twice as
+                # long as one process.
+                settings["ENABLE_CPU_PINNING"] = cv2.getNumThreads() >= cv2.getNumberOfCPUs()
             part = core.read_model(cut_out(proto, inputs, outputs))
             return core.compile_model(part, OPENVINO_DEVICES[device], settings).create_infer_request(), inputs, outputs
         with plain_errors(f"OpenVINO cannot load {model.weights}"):
