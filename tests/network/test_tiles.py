@@ -56,6 +56,11 @@ def test_a_piece_of_a_whole_object_is_left_out():
                   found(Tile(0, 0, 200, 100), (17, 0.7, 60, 20, 150, 60))) == [(17, 60, 20, 150, 60)]
 
 
+def test_a_piece_that_ends_just_before_the_edge_is_a_piece():
+    whole = found(Tile(0, 0, 200, 100), (17, 0.8, 20, 10, 195, 90))
+    assert merged(found(LEFT, (17, 0.99, 60, 20, 118.2, 60)), whole) == [(17, 20, 10, 195, 90)]
+
+
 def test_a_piece_that_was_taken_for_another_class_is_left_out():
     bus, car = (5, 0.9, 60, 20, 150, 60), (2, 0.95, 60, 40, 120, 60)
     assert merged(found(Tile(0, 0, 200, 100), bus), found(LEFT, car)) == [(5, 60, 20, 150, 60)]
