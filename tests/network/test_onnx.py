@@ -1,6 +1,7 @@
 """The exported ONNX model and its two engines against cv2.dnn, on the tiny graph and on the demo graph."""
 
 import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 
@@ -306,3 +307,20 @@ def test_openvino_keeps_to_cores_of_its_own_only_if_it_has_all(monkeypatch, tiny
     net = MaskRCNN.load(MODEL_FOLDER, tiny_pb, engine="openvino")
     for request, _, _ in (*net.engine.box_steps, *net.engine.mask_steps):
         assert request.get_compiled_model().get_property("ENABLE_CPU_PINNING") == (cores == 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the call")
+def test_openvino_leaves_the_signal_stack_alone(tiny_pb):
+    """In a process of its own, whose OpenVINO has not been loaded yet. With another stack Ctrl-C can crash later."""
+    pytest.importorskip("openvino")
+    code = """
+import sys
+from segmentation.network.mask_rcnn import MaskRCNN
+from segmentation.network.onnx.signal_stack import read_signal_stack
+before = read_signal_stack()
+net = MaskRCNN.load(sys.argv[1], sys.argv[2], engine="openvino")
+after = read_signal_stack()
+print((before.start, before.flags) == (after.start, after.flags))
+"""
+    run = subprocess.run([sys.executable, "-c", code, MODEL_FOLDER, tiny_pb], cwd=ROOT, capture_output=True, text=True)
+    assert run.stdout == "True\n", run.stderr

@@ -19,6 +19,7 @@ from segmentation.network.onnx.errors import plain_errors
 from segmentation.network.onnx.explicit_padding import with_explicit_padding
 from segmentation.network.onnx.kept import find_export
 from segmentation.network.onnx.parts import cut_out, set_for_user
+from segmentation.network.onnx.signal_stack import kept_signal_stack
 from segmentation.wording import counted
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class OpenVINO:
                 settings["ENABLE_CPU_PINNING"] = cv2.getNumThreads() >= cv2.getNumberOfCPUs()
             part = core.read_model(cut_out(proto, inputs, outputs))
             return core.compile_model(part, OPENVINO_DEVICES[device], settings).create_infer_request(), inputs, outputs
-        with plain_errors(f"OpenVINO cannot load {model.weights}"):
+        with plain_errors(f"OpenVINO cannot load {model.weights}"), kept_signal_stack():
             # The precision is always said: OpenVINO's own choice is bf16 if the processor has it.
             self.box_steps, self.mask_steps = (
                 [compiled(*step) for step in steps] for steps in (BF16_STEPS if precision == "bf16" else FP32_STEPS))
