@@ -15,7 +15,7 @@ from segmentation.cli.parser import FIND, INPUT, LOOK, SELDOM, SPEED, Parser, nu
 from segmentation.drawing.draw import EFFECTS, Style
 from segmentation.drawing.palettes import PALETTES, Color
 from segmentation.instances import CUT_OUT, INTERPOLATIONS, MARKED
-from segmentation.network.auto import much_faster
+from segmentation.network.auto import hint
 from segmentation.network.engines import AUTO, DEVICES, PRECISIONS
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.options import MOST_TILES, PROPOSALS, NetworkOptions
@@ -225,9 +225,9 @@ def load_network(options: LoadOptions, photos: Sequence[str] = ()) -> MaskRCNN:
     info("loading Mask R-CNN from disk...")
     net = MaskRCNN.of_files(lambda: find_files(options), options.network, photos)
     info(f"running on {net.engine.name}")
-    faster = much_faster(net.made.sha256, options.network)
+    faster = hint(net.made.sha256, options.network)
     if faster:
-        info(f"--engine {faster.name} is more than twice as fast here, as --engine auto has measured")
+        info(faster)
     return net
 
 

@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Optional
 
 import cv2
 import numpy as np
@@ -133,19 +133,23 @@ def say(table: Sequence[Measured]) -> None:
         info("no other engine is installed: pip install onnx onnxruntime openvino")
 
 
-def much_faster(sha256_of_weights: str, options: NetworkOptions) -> Optional[Measured]:
-    """The fastest engine, if it was measured to be much faster than opencv and the options name that.
+def hint(sha256_of_weights: str, options: NetworkOptions) -> str:
+    """A sentence about an engine that is faster than opencv, if the options name that; else empty.
 
-    It measures nothing: None, if no table is kept.
+    It measures nothing. If nothing was measured before, it says which engines could be.
     """
-    if (options.engine, options.device) != ("opencv", "cpu") or not folder().is_dir():
-        return None
+    if (options.engine, options.device) != ("opencv", "cpu"):
+        return ""
     calibration = Calibration(size=options.size)
-    for int8 in (True, False):
-        table = read(kept_path(sha256_of_weights, calibration, int8))
-        if table and table[0].seconds >= MUCH_FASTER * fastest(table).seconds:
-            return fastest(table)
-    return None
+    tables = [read(kept_path(sha256_of_weights, calibration, int8)) for int8 in (True, False)]
+    for table in filter(None, tables):
+        best = fastest(table)
+        if table[0].seconds >= MUCH_FASTER * best.seconds:
+            return f"--engine {best.name} is more than twice as fast here, as --engine auto has measured"
+    others = [name for name in dict.fromkeys(engine for engine, _ in CHOICES[1:]) if find_spec(name)]
+    if any(tables) or not others or not find_spec("onnx"):
+        return ""
+    return f"{' and '.join(others)} can be faster: --engine auto measures it once"
 
 
 # ---- The kept table ------------------------------------------------------------------------------------------

@@ -36,8 +36,8 @@ def say_plan(training: Training, data: Dataset, held_out: Optional[Dataset], opt
     if lacking.any():
         warn(f"[WARNING] no picture to learn from shows {listed(data, lacking)}: the graph will not find them")
     if len(data) < options.batch:
-        warn(f"[WARNING] a batch is {options.batch} pictures, but there are {len(data)} to learn from, so some are in "
-             "it several times: annotate more, or lower --batch")
+        warn(f"[WARNING] a batch is {counted(options.batch, 'picture')}, but there are {len(data)} to learn from, so "
+             "some are in it several times: annotate more, or lower --batch")
 
 
 def say_held_out(held_out: Optional[Dataset], learnt: set[Path], options: TrainOptions) -> None:

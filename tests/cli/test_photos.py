@@ -51,7 +51,7 @@ def test_a_photo_is_segmented_and_all_that_the_tutorial_prints_is_printed(run, p
     assert run("-i", photo) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    lines = out.splitlines()
+    lines = [line for line in out.splitlines() if "can be faster" not in line]  # where other engines are installed
     assert lines[0] == "[INFO] loading Mask R-CNN from disk..."
     assert re.fullmatch(r"\[INFO\] running on OpenCV [\d.]+, cpu \(\d+ threads\)", lines[1])
     assert lines[2] == f"[INFO] {photo}: 160x120 pixels"

@@ -68,12 +68,22 @@ def test_this_machine_is_measured(model):
 
 
 def test_opencv_hears_of_a_much_faster_engine(model, monkeypatch):
-    options = NetworkOptions()
-    assert auto.much_faster(model.digest.result(), options) is None
+    options, digest = NetworkOptions(), model.digest.result()
+    monkeypatch.setattr(auto, "find_spec", lambda name: name in ("onnx", "openvino") or None)
+    assert auto.hint(digest, options) == "openvino can be faster: --engine auto measures it once"
+    assert auto.hint(digest, NetworkOptions(engine="openvino")) == ""
     monkeypatch.setattr(auto, "measure", lambda *args: [SLOW, FAST])
     auto.measured(model, auto.Calibration(), int8=False)
-    assert auto.much_faster(model.digest.result(), options) == FAST
-    assert auto.much_faster(model.digest.result(), NetworkOptions(size="raw")) is None
+    assert auto.hint(digest, options).startswith(f"--engine {FAST.name} is more than twice as fast here")
+    assert "measures it once" in auto.hint(digest, NetworkOptions(size="raw"))
+    monkeypatch.setattr(auto, "find_spec", lambda name: None)
+    assert auto.hint(digest, NetworkOptions(size="raw")) == ""
+
+
+def test_opencv_hears_nothing_if_it_was_measured_and_no_engine_is_much_faster(model, monkeypatch):
+    monkeypatch.setattr(auto, "measure", lambda *args: [SLOW])
+    auto.measured(model, auto.Calibration(), int8=False)
+    assert auto.hint(model.digest.result(), NetworkOptions()) == ""
 
 
 def test_benchmark_prints_the_table_alone(tiny_pb, monkeypatch, capsys):
