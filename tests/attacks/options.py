@@ -12,7 +12,8 @@ VALUES = ("0", "-1", "1", "nan", "inf", "-inf", "1e400", "1e-400", "", " ", "x",
           "100x100", "0x0", "-3x4", "3000x1", "1x3000", "keep", "raw", "#ffffff", "#gggggg", "#ff00ff00",
           "rgb(300,0,0)", "hsl(0,100%,50%)", "photo.jpg", "film.mp4", ".", "..", "x.json", "x.jsonl", "x.csv", "x.html",
           "x.png", "sub/x.json", "photo.jpg/x.json", "X.JSON", "\x1b[2J", "\udcff", "n" * 300, "n" * 300 + ".json",
-          "30000/1001", "1/0", "0/1", "auto", "-", "--", "tcp://nowhere:1")
+          "30000/1001", "1/0", "0/1", "auto", "-", "--", "tcp://nowhere:1", "transparent", "0,50%,100%,50%,gate",
+          "0,0,9,9,0,9", "0,0,0,0", "1,1,2,2,gate,1", "-1,0,5%,1e3", "0,0,50%,0,50%,50%,a;b")
 LEFT_OUT = {"--help", "--scheduler", "--workers", "--engine", "--device", "--show", "--mask-rcnn", "--image",
             "--input"}
 
