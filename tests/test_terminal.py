@@ -121,7 +121,10 @@ def test_an_error_is_one_line_whatever_the_name_holds(capsys):
 def test_a_usage_error_shows_control_characters_too(capsys):
     with pytest.raises(SystemExit):
         Parser("[options]", "Does nothing.", prog="x").parse_args(["\x1b[2Jname"])
-    assert "error: unrecognized arguments: \\x1b[2Jname\n" in capsys.readouterr().err
+    assert "error: '\\x1b[2Jname' belongs to no option\n" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        Parser("[options]", "Does nothing.", prog="x").parse_args(["--\x1b[2Jname"])
+    assert "error: there is no option --\\x1b[2Jname\n" in capsys.readouterr().err
 
 
 # ---- Signals -----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Optional, TypeVar, overload
 
@@ -61,6 +62,22 @@ class Parser(argparse.ArgumentParser):
     def add_help_to(self, title: str) -> None:
         """Add -h to a group."""
         self.group(title).add_argument("-h", "--help", action="help", help="show this help")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(self.said_of(unknown[0]))
+        return parsed
+
+    def said_of(self, unknown: str) -> str:
+        """A sentence about an argument that belongs to no option."""
+        name = unknown.partition("=")[0]
+        if name.startswith("-"):
+            close = get_close_matches(name, self._option_string_actions, 1)
+            return f"there is no option {name}{f': did you mean {close[0]}?' if close else ''}"
+        if "-i" in self._option_string_actions:
+            return f"{unknown!r} belongs to no option: files to read come after -i"
+        return f"{unknown!r} belongs to no option"
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {visible(message)}\n{self.command} --help lists the options\n")

@@ -94,3 +94,14 @@ def test_an_installed_command_is_called_by_its_name():
     installed = Parser("[options]", "Does nothing.", [("so", "-h")], prog="mask-rcnn")
     assert "so:  mask-rcnn -h" in installed.format_help()
     assert "so:  python mask_rcnn.py -h" in Parser("", "", [("so", "-h")], prog="mask_rcnn.py").format_help()
+
+
+@pytest.mark.parametrize("argv, said", [
+    (["photo.jpg"], "'photo.jpg' belongs to no option: files to read come after -i"),
+    (["-i", "a.jpg", "--efect", "blur"], "there is no option --efect: did you mean --effect?"),
+    (["-i", "a.jpg", "--efect=blur"], "there is no option --efect: did you mean --effect?"),
+    (["-i", "a.jpg", "--zzz"], "there is no option --zzz")])
+def test_what_belongs_to_no_option_is_named_with_what_was_meant(argv, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        photo_options.make_parser().parse_args(argv)
+    assert end.value.code == 2 and f"error: {said}\n" in capsys.readouterr().err
