@@ -303,6 +303,8 @@ class VideoSink:
 
 def takes_sound(container: str, stream: AudioStream) -> bool:
     """Whether a container takes a sound stream unchanged. This is tried on an empty file."""
+    if stream.codec_context is None:  # of a kind that FFmpeg does not know; PyAV 15 crashes on a copy of it
+        return False
     try:
         with av.open(os.devnull, "w", format=container) as trial:
             video = trial.add_stream("mjpeg", rate=25)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from clips import make_clip, number_in
+from clips import make_clip, needs_cuts, number_in
 
 from segmentation.video.clock import Clock
 from segmentation.video.source import Frame, Sound, VideoSource
@@ -90,6 +90,7 @@ def test_sound_moves_with_its_picture(clips, tmp_path, letters):
     assert all(abs(item.time - at) < Fraction(1, 1000) for item, (at, _) in zip(sound, expected))
 
 
+@needs_cuts
 @pytest.mark.parametrize("letters", ["aaa", "hah", "aw"])
 @pytest.mark.parametrize("start, end", [(0, None), (1.1, 2.5)])
 def test_chunks_have_the_same_frames_times_and_sound(clips, tmp_path, letters, start, end):

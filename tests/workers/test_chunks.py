@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from clips import make_clip, rotate_flag, sound_in
+from clips import make_clip, needs_cuts, rotate_flag, sound_in
 from conftest import SHARED
 
 from segmentation.video.source import Frame, VideoSource
 from segmentation.workers.chunks import chunk_size, cut, decode, read_chunks
 from segmentation.workers.packet_index import CannotCut, Decoding, PacketIndex
 
+pytestmark = needs_cuts
 OPEN_GOP = {"x264-params": "open-gop=1:keyint=12:bframes=3"}
 VARYING = [number * 40 + (0, 13, -9, 20)[number % 4] for number in range(60)]
 CLIPS = {

@@ -8,9 +8,11 @@ import sys
 import threading
 
 import pytest
-from clips import make_clip, numbers_in
+from clips import make_clip, needs_cuts, numbers_in
 from conftest import ROOT
 from workers.test_workers import LONG, assert_gone, assert_same, wait_for, workers_of
+
+pytestmark = needs_cuts
 
 
 @pytest.fixture

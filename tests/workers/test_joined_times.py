@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import av
 import pytest
-from clips import make_clip, numbers_in, read_clip, sound_in
+from clips import make_clip, needs_cuts, numbers_in, read_clip, sound_in
 from workers.test_workers import assert_same
 
 
@@ -28,6 +28,7 @@ def bare_sound(path):
     return [data[7:] if data.startswith(b"\xff\xf1") else data for data in sound_in(path)]
 
 
+@needs_cuts
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
 def test_a_source_joined_of_three_stays_at_its_rate(segment, tmp_path, joined, suffix, capsys):
     assert segment(joined, f"one{suffix}", "-c", 1, "--every", 45) == 0

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clips import make_clip, numbers_in, read_clip, sound_in
+from clips import make_clip, needs_cuts, numbers_in, read_clip, sound_in
 from conftest import MODEL_FOLDER, ROOT
 from workers.test_chunks import OPEN_GOP, VARYING
 
@@ -96,6 +96,7 @@ def wait_for(happens, seconds=60):
     assert happens()
 
 
+@needs_cuts
 @pytest.mark.skipif(not os.path.exists("/proc"), reason="finds processes as Linux lists them")
 def test_a_worker_that_is_killed_changes_nothing(tiny_pb, tmp_path):
     source, notes = make_clip(tmp_path / "in.mp4", 300), tmp_path / "two.partial.mp4.json"
