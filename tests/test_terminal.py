@@ -209,3 +209,12 @@ def test_an_important_warning_is_the_last_line_once_however_the_run_ends(capsys,
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1] == "[WARNING] take care" and "before" not in "".join(lines)
     assert run(lambda args: 0, None) == 0 and capsys.readouterr().err == ""
+
+
+def test_a_package_that_is_missing_is_one_line(monkeypatch, capsys):
+    def absent(name):
+        raise ModuleNotFoundError("No module named 'PIL'", name="PIL")
+    monkeypatch.setattr("segmentation.cli.start.import_module", absent)
+    assert start("segmentation.cli.photos", []) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"[ERROR] the package PIL is not installed for {sys.executable}: ") and err.count("\n") == 1

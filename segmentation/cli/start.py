@@ -43,6 +43,12 @@ def start(module: str, argv: "Optional[Sequence[str]]" = None) -> int:
         from segmentation.terminal import run
 
         return run(import_module(module).main, argv)
+    except ModuleNotFoundError as error:
+        if (error.name or "segmentation").startswith("segmentation"):
+            raise
+        print(f"[ERROR] the package {error.name} is not installed for {sys.executable}: pip install -r "
+              "requirements.txt, or activate the environment where it is", file=sys.stderr)
+        return 1
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
