@@ -5,6 +5,7 @@ on each. Only their hues differ. They come from even_color, those of the model f
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Optional, Union
 
 import numpy as np
@@ -41,6 +42,7 @@ def colors_for(palette: str, found: Instances, net_colors: Sequence[Color], firs
     return [net_colors[(start + number) % len(net_colors)] for number in numbers]
 
 
+@lru_cache(maxsize=1024)  # a video asks for the same ones on each frame
 def even_color(number: int) -> Color:
     """The (B, G, R) with a number from 0: neighbours in number have very different hues, and all are equally light.
 

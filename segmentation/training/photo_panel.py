@@ -15,14 +15,34 @@ import cv2
 import numpy as np
 
 from segmentation.cli.parser import Parser, number_in
+from segmentation.drawing.draw import FONT, Style, drawn
+from segmentation.drawing.palettes import colors_for
+from segmentation.instances import Instances
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import DEMO, MODEL_FOLDER
 from segmentation.pictures import read_photo, write_picture
 from segmentation.terminal import info, run
-from segmentation.training.readme_pictures import segmented
 from segmentation.wording import counted
 
 COLUMNS, TILE_WH = 5, (400, 300)
+
+
+def segmented(net: MaskRCNN, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
+    """A copy of the picture, BGR uint8 (H, W, 3), with its objects drawn by one of EFFECTS."""
+    return with_objects(net, net(image), image, effect)
+
+
+def with_objects(net: MaskRCNN, found: Instances, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
+    """The same with these objects."""
+    return drawn(image, found, net.labels, colors_for("colors", found, net.colors), Style(effect))
+
+
+def titled(image: np.ndarray, title: str) -> np.ndarray:
+    """The picture with a title drawn into its upper left corner."""
+    (width, height), _ = cv2.getTextSize(title, FONT, 0.7, 1)
+    cv2.rectangle(image, (0, 0), (width + 20, height + 18), (40, 40, 40), cv2.FILLED)
+    cv2.putText(image, title, (10, height + 8), FONT, 0.7, (255, 255, 255), 1, cv2.LINE_AA)
+    return image
 
 
 def tile(image: np.ndarray) -> np.ndarray:

@@ -15,9 +15,7 @@ import cv2
 import numpy as np
 
 from segmentation.cli.parser import Parser
-from segmentation.drawing.draw import EFFECTS, FONT, Style, drawn
-from segmentation.drawing.palettes import colors_for
-from segmentation.instances import Instances
+from segmentation.drawing.draw import EFFECTS
 from segmentation.network.mask_rcnn import MaskRCNN
 from segmentation.network.weights import DEMO, MODEL_FOLDER
 from segmentation.pictures import read_photo, write_picture
@@ -26,6 +24,7 @@ from segmentation.results.video_results import VideoResults
 from segmentation.terminal import info, run
 from segmentation.tracking.boundaries import CountOptions, parse_line, parse_zone
 from segmentation.tracking.crossings import Crossings
+from segmentation.training.photo_panel import segmented, titled
 from segmentation.training.scenes.clip import draw_clip
 from segmentation.video.annotate import Annotator
 from segmentation.video.looks import Look
@@ -37,27 +36,9 @@ CLIP_WH, COUNTED = (960, 540), 60  # of the clip in which objects are counted, a
 EXAMPLE = "images/example_01.jpg"
 
 
-def segmented(net: MaskRCNN, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
-    """A copy of the picture, BGR uint8 (H, W, 3), with its objects drawn by one of EFFECTS."""
-    return with_objects(net, net(image), image, effect)
-
-
-def with_objects(net: MaskRCNN, found: Instances, image: np.ndarray, effect: str = "overlay") -> np.ndarray:
-    """The same with these objects."""
-    return drawn(image, found, net.labels, colors_for("colors", found, net.colors), Style(effect))
-
-
 def small(image: np.ndarray) -> np.ndarray:
     """The picture WIDTH pixels wide."""
     return cv2.resize(image, (WIDTH, round(WIDTH * image.shape[0] / image.shape[1])), interpolation=cv2.INTER_AREA)
-
-
-def titled(image: np.ndarray, title: str) -> np.ndarray:
-    """The picture with a title drawn into its upper left corner."""
-    (width, height), _ = cv2.getTextSize(title, FONT, 0.7, 1)
-    cv2.rectangle(image, (0, 0), (width + 20, height + 18), (40, 40, 40), cv2.FILLED)
-    cv2.putText(image, title, (10, height + 8), FONT, 0.7, (255, 255, 255), 1, cv2.LINE_AA)
-    return image
 
 
 def counting(net: MaskRCNN) -> np.ndarray:

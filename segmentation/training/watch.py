@@ -16,9 +16,8 @@ from segmentation.training.dataset import Dataset, shuffled
 from segmentation.training.evaluate import Figures, evaluate, report
 from segmentation.training.export import all_threads, load_graph, write_graph
 from segmentation.training.options import TrainOptions
-from segmentation.training.photo_panel import panel_of
+from segmentation.training.photo_panel import panel_of, titled, with_objects
 from segmentation.training.plan import say_pace
-from segmentation.training.readme_pictures import titled, with_objects
 from segmentation.wording import counted
 
 MOST_PICTURES, PANEL_PICTURES = 50, 10  # are measured on the way, 0.2 s each; are shown

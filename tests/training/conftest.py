@@ -11,3 +11,19 @@ def folder(tmp_path):
     from training.made_data import OWN, make_folder
 
     return make_folder(tmp_path, OWN)
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """stop_at(3): Ctrl-C ends the training in its fourth iteration. stop_at(None): none does."""
+    from segmentation.training import loop
+
+    iterate = loop.iterate
+
+    def stop(iteration):
+        def interrupted(training, batch, args):
+            if training.done == iteration:
+                raise KeyboardInterrupt
+            return iterate(training, batch, args)
+        monkeypatch.setattr(loop, "iterate", interrupted)
+    return stop

@@ -189,19 +189,13 @@ def test_losses_fall(folder, monkeypatch):
     assert sum(total[-10:]) < 0.7 * sum(total[:10])
 
 
-def test_a_resumed_run_ends_like_an_uninterrupted_one(folder, monkeypatch, capsys):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(folder, stop_at, capsys):
     assert run(folder, "--iterations", "6", "--holdout", "0", out="whole.pb") == 0
-    iterate = loop.iterate
-
-    def interrupted(training, batch, args):
-        if training.done == 3:
-            raise KeyboardInterrupt
-        return iterate(training, batch, args)
-    monkeypatch.setattr(loop, "iterate", interrupted)
+    stop_at(3)
     assert run(folder, "--iterations", "6", "--holdout", "0") == 130
     assert "go on with --resume" in capsys.readouterr().err
     assert (folder / "g.checkpoint").exists() and not (folder / "g.pb").exists()
-    monkeypatch.setattr(loop, "iterate", iterate)
+    stop_at(None)
     assert run(folder, "--iterations", "6", "--holdout", "0") == 1
     assert "--resume" in capsys.readouterr().err
     assert run(folder, "--iterations", "6", "--holdout", "0", "--resume") == 0

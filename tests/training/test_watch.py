@@ -9,7 +9,7 @@ pytest.importorskip("pycocotools", reason='training needs pip install ".[train]"
 from training.made_data import NAMES, OWN, make_folder, read, run, write
 
 from segmentation import SegmentationError
-from segmentation.training import loop, options, watch
+from segmentation.training import options, watch
 from segmentation.training.coco import load_coco
 from segmentation.training.dataset import split
 from segmentation.training.evaluate import Figures
@@ -104,17 +104,11 @@ def test_what_an_earlier_run_has_left_is_deleted(folder):
     assert len(rows) == 2 and rows[1].startswith("1,")
 
 
-def test_a_resumed_run_goes_on_with_its_log(folder, monkeypatch):
-    iterate = loop.iterate
-
-    def interrupted(training, batch, args):
-        if training.done == 3:
-            raise KeyboardInterrupt
-        return iterate(training, batch, args)
-    monkeypatch.setattr(loop, "iterate", interrupted)
+def test_a_resumed_run_goes_on_with_its_log(folder, stop_at):
+    stop_at(3)
     arguments = ("--iterations", "5", "--evaluate-every", "2")
     assert run(folder, *arguments) == 130
-    monkeypatch.setattr(loop, "iterate", iterate)
+    stop_at(None)
     assert run(folder, *arguments, "--resume") == 0
     assert [row[0] for row in (folder / "g.log.csv").read_text().splitlines()] == ["i", "0", "2", "4", "5"]
 
